@@ -1,0 +1,85 @@
+// Builds dist/: bundles split by command with shared chunks, koffi's binary, templates and rules. The native part has a Makefile.
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import Ajv from 'ajv';
+import standaloneCode from 'ajv/dist/standalone/index.js';
+import { build } from 'esbuild';
+
+const root = dirname(fileURLToPath(import.meta.url));
+const at = (...parts) => join(root, ...parts);
+const { version } = JSON.parse(readFileSync(at('package.json'), 'utf8'));
+
+/** Schemas are compiled to validators here, since ajv costs 30 ms to load and its output nothing. */
+const SCHEMAS = {
+  validatePolicy: ['src/policy/policy.ts', 'policySchema'],
+  validateEvent: ['src/trail/event.ts', 'eventSchema'],
+};
+
+async function generateValidators() {
+  mkdirSync(at('src/generated'), { recursive: true });
+  const ajv = new Ajv.default({
+    code: { source: true, esm: true },
+    allErrors: true,
+    strict: true,
+    allowUnionTypes: true,
+  });
+  const names = {};
+  for (const [name, [file, symbol]] of Object.entries(SCHEMAS)) {
+    const compiled = at('src/generated', `${name}.tmp.mjs`);
+    await build({
+      entryPoints: [at(file)],
+      outfile: compiled,
+      bundle: true,
+      format: 'esm',
+      platform: 'node',
+      logLevel: 'warning',
+    });
+    ajv.addSchema((await import(pathToFileURL(compiled).href))[symbol], name);
+    rmSync(compiled);
+    names[name] = name;
+  }
+  writeFileSync(at('src/generated/validators.js'), standaloneCode.default(ajv, names));
+  const types = Object.keys(SCHEMAS).map((name) => `export declare const ${name}: Validator;`);
+  writeFileSync(
+    at('src/generated/validators.d.ts'),
+    `import type { ErrorObject } from 'ajv';\ninterface Validator { (value: unknown): boolean; errors?: ErrorObject[] | null }\n${types.join('\n')}\n`,
+  );
+}
+
+async function bundle() {
+  await build({
+    entryPoints: ['iso-setup', 'iso-run', 'iso-audit'].map((name) => at('src/cli', `${name}.ts`)),
+    outdir: at('dist'),
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node18.19',
+    minifySyntax: true,
+    legalComments: 'eof',
+    logLevel: 'warning',
+    define: { __VERSION__: JSON.stringify(version) },
+    // CommonJS libraries inside an ES module ask for `require`.
+    banner: { js: "import{createRequire as __cr}from'node:module';const require=__cr(import.meta.url);" },
+  });
+}
+
+function copyData() {
+  const require = createRequire(import.meta.url);
+  const platform = dirname(require.resolve(`@koromix/koffi-linux-${process.arch}/package.json`));
+  cpSync(join(platform, `linux_${process.arch}`, 'koffi.node'), at('dist/koffi.node'));
+  for (const folder of ['templates', 'audit-rules']) {
+    cpSync(at(folder), at('dist', folder), { recursive: true });
+  }
+  writeFileSync(at('dist/package.json'), '{"type":"module"}\n');
+}
+
+const generateOnly = process.argv.includes('--generate');
+await generateValidators();
+if (!generateOnly) {
+  rmSync(at('dist'), { recursive: true, force: true });
+  await bundle();
+  copyData();
+}

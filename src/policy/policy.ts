@@ -1,0 +1,116 @@
+/** The administrator's declaration: its type, its JSON schema and its defaults. Pure. */
+import type { JSONSchemaType } from 'ajv';
+
+/** `/etc/iso/policy.toml` merged over the defaults. Sizes are text as people write them (`10G`), parsed where used. */
+export interface Policy {
+  /** Subordinate uid and gid ranges (subuid(5)). */
+  subids: { min: number; max: number; count: number };
+  /** XFS project quota of a user's container tree; `missing` says what a host without project quota means. */
+  quota: { size: string; reserve: string; inodes: number; missing: 'report' | 'require' };
+  /** cgroup v2 controllers handed to each user's systemd manager. */
+  delegation: { controllers: string[] };
+  /** Hard ceilings on `user-UID.slice`; empty text or 0 leaves one out. */
+  slice: { memory: string; cpus: number; pids: number };
+  /** systemd linger: `never` touches nothing, `always` enables it while provisioning. */
+  linger: 'never' | 'always';
+  /** Defaults of `iso-run run`; guard rails, since a user can start other programs. Empty text or 0 leaves one out. */
+  run: {
+    memory: string;
+    cpus: number;
+    pids: number;
+    /** What a missing controller does to a default limit; a limit asked for by option always fails. */
+    missing: 'warn' | 'error';
+    capabilities: string[];
+    storage_driver: 'auto' | 'fuse-overlayfs' | 'overlay';
+  };
+}
+
+export const DEFAULT_POLICY: Policy = {
+  subids: { min: 524288, max: 1879048191, count: 65536 },
+  quota: { size: '10G', reserve: '512M', inodes: 1_000_000, missing: 'report' },
+  delegation: { controllers: ['cpu', 'cpuset', 'io', 'memory', 'pids'] },
+  slice: { memory: '', cpus: 0, pids: 0 },
+  linger: 'never',
+  run: {
+    memory: '2G',
+    cpus: 0,
+    pids: 2048,
+    missing: 'warn',
+    capabilities: [
+      'CAP_CHOWN',
+      'CAP_DAC_OVERRIDE',
+      'CAP_FOWNER',
+      'CAP_FSETID',
+      'CAP_KILL',
+      'CAP_NET_BIND_SERVICE',
+      'CAP_SETGID',
+      'CAP_SETPCAP',
+      'CAP_SETUID',
+    ],
+    storage_driver: 'auto',
+  },
+};
+
+const size = { type: 'string', pattern: '^(\\d{1,15}(\\.\\d{1,3})?\\s?[kKmMgGtT]?([iI]?[bB])?)?$' } as const;
+const id = { type: 'integer', minimum: 1, maximum: 4294967293 } as const;
+const count = { type: 'integer', minimum: 0, maximum: 4294967295 } as const;
+const cpus = { type: 'number', minimum: 0, maximum: 8192 } as const;
+
+/** Checked after the file was merged over the defaults, so every key is required and an unknown one is an error. */
+export const policySchema: JSONSchemaType<Policy> = {
+  type: 'object',
+  additionalProperties: false,
+  required: ['subids', 'quota', 'delegation', 'slice', 'linger', 'run'],
+  properties: {
+    subids: {
+      type: 'object',
+      additionalProperties: false,
+      required: ['min', 'max', 'count'],
+      properties: { min: id, max: id, count: { type: 'integer', minimum: 1, maximum: 2147483648 } },
+    },
+    quota: {
+      type: 'object',
+      additionalProperties: false,
+      required: ['size', 'reserve', 'inodes', 'missing'],
+      properties: { size, reserve: size, inodes: count, missing: { type: 'string', enum: ['report', 'require'] } },
+    },
+    delegation: {
+      type: 'object',
+      additionalProperties: false,
+      required: ['controllers'],
+      properties: {
+        controllers: {
+          type: 'array',
+          uniqueItems: true,
+          maxItems: 16,
+          items: { type: 'string', enum: ['cpu', 'cpuset', 'io', 'memory', 'pids', 'hugetlb', 'rdma', 'misc'] },
+        },
+      },
+    },
+    slice: {
+      type: 'object',
+      additionalProperties: false,
+      required: ['memory', 'cpus', 'pids'],
+      properties: { memory: size, cpus, pids: count },
+    },
+    linger: { type: 'string', enum: ['never', 'always'] },
+    run: {
+      type: 'object',
+      additionalProperties: false,
+      required: ['memory', 'cpus', 'pids', 'missing', 'capabilities', 'storage_driver'],
+      properties: {
+        memory: size,
+        cpus,
+        pids: count,
+        missing: { type: 'string', enum: ['warn', 'error'] },
+        capabilities: {
+          type: 'array',
+          uniqueItems: true,
+          maxItems: 64,
+          items: { type: 'string', pattern: '^CAP_[A-Z_]{2,30}$' },
+        },
+        storage_driver: { type: 'string', enum: ['auto', 'fuse-overlayfs', 'overlay'] },
+      },
+    },
+  },
+};

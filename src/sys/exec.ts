@@ -1,0 +1,39 @@
+/** The door to other programs, through execa: never a shell, a clean environment, bounded output. */
+import { IsoError } from '../lib/errors.js';
+
+export interface ExecResult {
+  exitCode: number;
+  stdout: string;
+  stderr: string;
+}
+
+const CLEAN_ENV = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C.UTF-8' };
+
+/**
+ * Runs a program and collects its output (16 MiB at most). Operands that come from outside must follow `--` in `args`.
+ * @throws IsoError tool.missing when it cannot be started, tool.failed when it exits with a status not in `accept`.
+ */
+export async function run(
+  program: string,
+  args: readonly string[],
+  options: { input?: string; env?: Record<string, string>; accept?: readonly number[]; timeoutMs?: number } = {},
+): Promise<ExecResult> {
+  const { execa } = await import('execa');
+  const result = await execa(program, args, {
+    env: { ...CLEAN_ENV, ...options.env },
+    extendEnv: false,
+    reject: false,
+    stripFinalNewline: false,
+    maxBuffer: 16 * 2 ** 20,
+    timeout: options.timeoutMs ?? 120_000,
+    ...(options.input === undefined ? { stdin: 'ignore' as const } : { input: options.input }),
+  });
+  if (result.exitCode === undefined) {
+    throw new IsoError('tool.missing', `cannot run ${program}`, result.shortMessage ?? 'it did not start');
+  }
+  if (!(options.accept ?? [0]).includes(result.exitCode)) {
+    const why = result.stderr.trim().split('\n').slice(-3).join('; ') || 'it printed no reason';
+    throw new IsoError('tool.failed', `${program} exited with status ${result.exitCode}`, why);
+  }
+  return { exitCode: result.exitCode, stdout: result.stdout, stderr: result.stderr };
+}
