@@ -15,6 +15,9 @@ const { version } = JSON.parse(readFileSync(at('package.json'), 'utf8'));
 const SCHEMAS = {
   validatePolicy: ['src/policy/policy.ts', 'policySchema'],
   validateEvent: ['src/trail/event.ts', 'eventSchema'],
+  validateImageRecord: ['src/image/record.ts', 'imageRecordSchema'],
+  validateContainerRecord: ['src/facts/container-schema.ts', 'containerRecordSchema'],
+  validateContainerState: ['src/facts/container-schema.ts', 'containerStateSchema'],
 };
 
 async function generateValidators() {
