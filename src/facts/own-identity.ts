@@ -1,0 +1,45 @@
+/** Who runs this command and which ids they may map: the account, the store in its home, the id mappings. */
+import { readFileSync } from 'node:fs';
+import { userInfo } from 'node:os';
+import { join } from 'node:path';
+import { hasErrno, IsoError } from '../lib/errors.js';
+import { type IdMappings, rootlessMapping } from '../lib/id-mapping.js';
+import { STORE } from './container-record.js';
+import { type IdRange, parseSubids, rangesOf } from './subids.js';
+
+export interface OwnIdentity {
+  name: string;
+  uid: number;
+  gid: number;
+  /** From the account database: `$HOME` is what anybody says it is. */
+  home: string;
+  /** The toolkit's store below the home. */
+  store: string;
+  /** Everything the user may map: id 0 is the user, ids from 1 the subordinate ranges. */
+  ids: IdMappings;
+}
+
+function readRanges(file: string, user: { name: string; uid: number }): IdRange[] {
+  try {
+    return rangesOf(parseSubids(readFileSync(file, 'latin1')), user);
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT')) return [];
+    throw error;
+  }
+}
+
+/** @throws IsoError user.not-provisioned when the user has no subordinate uids or no subordinate gids */
+export function readOwnIdentity(): OwnIdentity {
+  const { username: name, uid, gid, homedir: home } = userInfo();
+  const ranges = { uid: readRanges('/etc/subuid', { name, uid }), gid: readRanges('/etc/subgid', { name, uid }) };
+  for (const kind of ['uid', 'gid'] as const) {
+    if (ranges[kind].length > 0) continue;
+    throw new IsoError(
+      'user.not-provisioned',
+      `${name} cannot use containers yet`,
+      `/etc/sub${kind} gives this user no subordinate ${kind}s`,
+    );
+  }
+  const ids = { uid: rootlessMapping(uid, ranges.uid), gid: rootlessMapping(gid, ranges.gid) };
+  return { name, uid, gid, home, store: join(home, STORE), ids };
+}
