@@ -1,0 +1,87 @@
+/* The three commands as the shell finds them: starts Node on the bundle of that name. Node reads dozens of environment
+ * variables before any of our code runs (preloaded modules, certificate files, debug ports, OpenSSL engines): they would
+ * run foreign code in a command that root types, and NODE_EXTRA_CA_CERTS alone triples the start. So they go. */
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#ifndef ISO_LIB_DIR
+#define ISO_LIB_DIR "/usr/lib/iso-toolkit"
+#endif
+#define NODE "/usr/bin/node"
+
+/* Exit statuses after sysexits.h(3head); iso-run keeps 125 for its own failures, as container runtimes do. */
+enum { EXIT_USAGE_ERROR = 64, EXIT_UNAVAILABLE = 69, EXIT_RUN_FAILED = 125 };
+
+struct command {
+  const char *name;
+  const char *bundle;
+  int exit_unavailable;
+};
+
+/* argv[0] chooses a row and nothing else: no path is ever built from it. */
+static const struct command COMMANDS[] = {
+    {"iso-run", ISO_LIB_DIR "/iso-run.js", EXIT_RUN_FAILED},
+    {"iso-setup", ISO_LIB_DIR "/iso-setup.js", EXIT_UNAVAILABLE},
+    {"iso-audit", ISO_LIB_DIR "/iso-audit.js", EXIT_UNAVAILABLE},
+};
+
+/* What node(1), libuv and OpenSSL act on. A prefix ends in '_', an exact name in '='. */
+static const char *const DROPPED[] = {
+    "NODE_", "UV_", "SSL_CERT_", "OPENSSL_", "V8_", "SSLKEYLOGFILE=", "NPM_CONFIG_", "npm_", "ICU_",
+};
+
+static const struct command *find_command(const char *invoked) {
+  const char *slash = strrchr(invoked, '/');
+  const char *name = slash ? slash + 1 : invoked;
+  for (size_t i = 0; i < sizeof(COMMANDS) / sizeof(COMMANDS[0]); i++)
+    if (strcmp(name, COMMANDS[i].name) == 0) return &COMMANDS[i];
+  return NULL;
+}
+
+static bool is_dropped(const char *entry) {
+  for (size_t i = 0; i < sizeof(DROPPED) / sizeof(DROPPED[0]); i++)
+    if (strncmp(entry, DROPPED[i], strlen(DROPPED[i])) == 0) return true;
+  return false;
+}
+
+/* Removes the dropped entries in place; the order of the others stays. */
+static void clean_environment(char **environment) {
+  char **kept = environment;
+  for (char **entry = environment; *entry; entry++)
+    if (!is_dropped(*entry)) *kept++ = *entry;
+  *kept = NULL;
+}
+
+static void print_failure(const char *name, const char *what, const char *why, const char *hint, const char *code) {
+  (void)fprintf(stderr, "%s: %s\n  why:  %s\n  hint: %s\n  code: %s\n", name, what, why, hint, code);
+}
+
+int main(int argc, char **argv) {
+  const struct command *command = argc > 0 ? find_command(argv[0]) : NULL;
+  if (!command) {
+    print_failure("iso-front", "cannot tell which command is meant",
+                  "the program was started under a name that is none of iso-run, iso-setup, iso-audit",
+                  "use the commands in /usr/bin", "usage.invalid");
+    return EXIT_USAGE_ERROR;
+  }
+
+  /* node BUNDLE ARGUMENT... NULL: one entry more than we got. */
+  char **arguments = calloc((size_t)argc + 2, sizeof(char *));
+  if (!arguments) {
+    print_failure(command->name, "cannot start " NODE, strerror(ENOMEM), "pass fewer arguments", "os.failed");
+    return command->exit_unavailable;
+  }
+  arguments[0] = (char *)NODE;
+  arguments[1] = (char *)command->bundle;
+  memcpy(arguments + 2, argv + 1, (size_t)argc * sizeof(char *));
+
+  clean_environment(environ);
+  (void)execve(NODE, arguments, environ);
+  print_failure(command->name, "cannot start " NODE, strerror(errno),
+                errno == ENOENT ? "install it with `apt-get install nodejs`" : "check `node --version`", "tool.missing");
+  return command->exit_unavailable;
+}

@@ -1,0 +1,67 @@
+/* iso-home: works inside one user's home as that user, on descriptors only. See home.c for the protocol. */
+#pragma once
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#define HOME_MAX_REQUEST (4u << 20)
+#define HOME_MAX_CONTENT (1u << 20)
+#define HOME_MAX_COMPONENTS 32
+#define HOME_MAX_GROUPS 65536
+
+/* What one op found or did. `component` counts from 1 and names the part of the path that failed; 0 is the home itself. */
+struct outcome {
+  int error;
+  unsigned component;
+  /* One letter as ls(1) shows it: d, -, l, p, s, c, b; `?` when nothing was seen. */
+  char type;
+  struct stat stat;
+  uint32_t project;
+  char *content;
+  size_t content_size;
+};
+
+/* Where ops start: the home and the user that this process has become. */
+struct home {
+  int fd;
+  uid_t uid;
+};
+
+/* One decoded request: the op's row in the table, its path, mode or number, content. */
+struct request {
+  const struct op *op;
+  const char *path;
+  uint64_t number;
+  const char *content;
+  size_t content_size;
+};
+
+struct op {
+  const char *name;
+  /* Which arguments follow the path. */
+  int has_number, has_content;
+  /* After a failed op that changes something, later changes are not tried. */
+  int changes;
+  int (*act)(const struct home *home, const struct request *request, struct outcome *ret);
+};
+
+/* The row of the table, or NULL. */
+const struct op *op_find(const char *name);
+
+/* True for a relative path of 0 to HOME_MAX_COMPONENTS plain components: no empty one, no `.`, no `..`. */
+int path_is_plain(const char *path);
+
+/*
+ * Opens the directory that holds the path's last component, one component at a time, following no link and crossing no
+ * mount. Every directory on the way must belong to the user. 0 or -errno with ret->component set.
+ */
+int path_open_parent(const struct home *home, const char *path, int *ret_fd, const char **ret_name, struct outcome *ret);
+
+/* Opens one name below a directory with openat2(2): no links, no mounts, nothing outside. Descriptor or -errno. */
+int path_open_at(int dir_fd, const char *name, int flags, mode_t mode);
+
+/* Fills ret from a descriptor. 0 or -errno. */
+int outcome_stat(int fd, struct outcome *ret);
+
+/* Removes what lies below a directory as far as the user may. Counts what is left; -ENOTEMPTY when anything is. */
+int tree_empty(int dir_fd, uint64_t *ret_left);

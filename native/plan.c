@@ -1,0 +1,140 @@
+#include "plan.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "wire.h"
+
+#define HOST (1u << STAGE_HOST)
+#define SESSION (1u << STAGE_SESSION)
+#define CONTAINER (1u << STAGE_CONTAINER)
+#define CLEANUP (1u << STAGE_CLEANUP)
+
+const char *const stage_names[STAGE_COUNT] = {"host", "session", "container", "cleanup"};
+
+const struct op_row op_table[OP_COUNT] = {
+    [OP_CGROUP_MAKE] = {"cgroup-make", HOST, "t"},
+    [OP_CGROUP_WRITE] = {"cgroup-write", HOST | SESSION | CONTAINER, "ttt"},
+    [OP_CGROUP_REMOVE] = {"cgroup-remove", CLEANUP, "t"},
+    [OP_STDIO] = {"stdio", HOST, "t"},
+    [OP_SESSION] = {"session", HOST, "tttt"},
+    [OP_NAMESPACE] = {"namespace", SESSION | CONTAINER, "t"},
+    [OP_PROPAGATION] = {"propagation", SESSION | CONTAINER, "t"},
+    [OP_LOOPBACK] = {"loopback", SESSION, ""},
+    [OP_OVERLAY] = {"overlay", SESSION, "ttttt"},
+    [OP_FUSE_OVERLAYFS] = {"fuse-overlayfs", SESSION, "tttttt"},
+    [OP_ROOT] = {"root", SESSION | CONTAINER, "t"},
+    [OP_TMPFS_ROOT] = {"tmpfs-root", CONTAINER, "t"},
+    [OP_MOUNT] = {"mount", SESSION | CONTAINER, "tttt"},
+    [OP_CONTAINER] = {"container", SESSION, "tt"},
+    [OP_UNMOUNT] = {"unmount", CLEANUP, "t"},
+    [OP_REMOVE] = {"remove", CLEANUP, "t"},
+    [OP_HOSTNAME] = {"hostname", CONTAINER, "t"},
+    [OP_MKDIR] = {"mkdir", SESSION | CONTAINER, "tn"},
+    [OP_TOUCH] = {"touch", CONTAINER, "tn"},
+    [OP_SYMLINK] = {"symlink", CONTAINER, "tt"},
+    [OP_BIND] = {"bind", CONTAINER, "tttt"},
+    [OP_DEVICE] = {"device", CONTAINER, "ttnn"},
+    [OP_MASK] = {"mask", CONTAINER, "t"},
+    [OP_READONLY] = {"readonly", CONTAINER, "t"},
+    [OP_TERMINAL] = {"terminal", CONTAINER, "n"},
+    [OP_PIVOT] = {"pivot", CONTAINER, "n"},
+    [OP_RLIMIT] = {"rlimit", CONTAINER, "nnn"},
+    [OP_CAP_BOUND] = {"cap-bound", CONTAINER, "n"},
+    [OP_GROUPS] = {"groups", CONTAINER, "t"},
+    [OP_IDS] = {"ids", CONTAINER, "nn"},
+    [OP_CAPS] = {"caps", CONTAINER, "nnnn"},
+    [OP_CHDIR] = {"chdir", CONTAINER, "t"},
+    [OP_NO_NEW_PRIVS] = {"no-new-privs", CONTAINER, ""},
+    [OP_SECCOMP] = {"seccomp", CONTAINER, "nb"},
+    [OP_ARG] = {"arg", CONTAINER, "t"},
+    [OP_ENV] = {"env", CONTAINER, "t"},
+    [OP_EXEC] = {"exec", CONTAINER, "t"},
+};
+
+static int find_row(const char *name) {
+  for (int kind = 0; kind < OP_COUNT; kind++)
+    if (strcmp(op_table[kind].name, name) == 0) return kind;
+  return -EBADMSG;
+}
+
+static int find_stage(const char *name) {
+  for (int stage = 0; stage < STAGE_COUNT; stage++)
+    if (strcmp(stage_names[stage], name) == 0) return stage;
+  return -EBADMSG;
+}
+
+static int decode_arg(struct wire *wire, char type, union op_arg *ret_arg) {
+  const char *token = NULL;
+  size_t length = 0;
+  int error = wire_next(wire, &token, &length);
+  if (error) return error;
+  if (length > PLAN_MAX_ARG) return -EBADMSG;
+  if (type == 'b') {
+    ret_arg->bytes = (const unsigned char *)token;
+    ret_arg->length = length;
+    return 0;
+  }
+  if (memchr(token, 0, length)) return -EBADMSG;
+  if (type == 'n') return wire_number(token, &ret_arg->number);
+  ret_arg->text = token;
+  return 0;
+}
+
+static int decode_op(struct wire *wire, struct op *ret_op, int *ret_stage) {
+  const char *stage_name = NULL, *op_name = NULL;
+  int error = wire_text(wire, &stage_name);
+  if (!error) error = wire_text(wire, &op_name);
+  if (error) return error;
+  int stage = find_stage(stage_name), kind = find_row(op_name);
+  if (stage < 0 || kind < 0 || !(op_table[kind].stages & 1u << stage)) return -EBADMSG;
+  ret_op->kind = (enum op_kind)kind;
+  *ret_stage = stage;
+  const char *types = op_table[kind].args;
+  for (unsigned i = 0; types[i]; i++) {
+    error = decode_arg(wire, types[i], &ret_op->arg[i]);
+    if (error) return error;
+  }
+  return 0;
+}
+
+static int decode_ops(struct wire *wire, struct plan *plan, uint64_t total, unsigned *ret_at) {
+  int before = STAGE_HOST;
+  for (unsigned i = 0; i < total; i++) {
+    int stage = 0;
+    *ret_at = i;
+    plan->ops[i].index = i;
+    int error = decode_op(wire, &plan->ops[i], &stage);
+    if (error) return error;
+    if (stage < before) return -EBADMSG;
+    before = stage;
+    if (plan->count[stage]++ == 0) plan->stage[stage] = &plan->ops[i];
+  }
+  return wire->at == wire->size ? 0 : -EBADMSG;
+}
+
+int plan_decode(unsigned char *bytes, size_t size, struct plan *ret_plan, unsigned *ret_at) {
+  struct wire wire = {.bytes = bytes, .size = size, .at = 0};
+  struct plan plan = {.bytes = bytes};
+  const char *magic = NULL, *count = NULL;
+  uint64_t total = 0;
+  *ret_at = 0;
+  if (wire_text(&wire, &magic) || strcmp(magic, PLAN_MAGIC) != 0) return -EBADMSG;
+  if (wire_text(&wire, &count) || wire_number(count, &total) || total == 0 || total > PLAN_MAX_OPS) return -EBADMSG;
+  plan.ops = calloc(total, sizeof(struct op));
+  if (!plan.ops) return -ENOMEM;
+  int error = decode_ops(&wire, &plan, total, ret_at);
+  if (error) {
+    free(plan.ops);
+    return error;
+  }
+  *ret_plan = plan;
+  return 0;
+}
+
+void plan_free(struct plan *plan) {
+  free(plan->ops);
+  free(plan->bytes);
+  *plan = (struct plan){0};
+}

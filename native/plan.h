@@ -1,0 +1,92 @@
+/* The launch plan: a bounded list of ops with fixed arity. Names come from one table, which `iso-launch --ops` prints
+ * and a test compares with the TypeScript one. */
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+#define PLAN_MAGIC "ISOPLAN1"
+#define PLAN_MAX_OPS 4096
+#define PLAN_MAX_ARGS 6
+/* execve(2) allows 128 KiB for one string; a seccomp program has at most 4096 instructions of 8 bytes. */
+#define PLAN_MAX_ARG (128u << 10)
+
+enum stage { STAGE_HOST, STAGE_SESSION, STAGE_CONTAINER, STAGE_CLEANUP, STAGE_COUNT };
+
+enum op_kind {
+  OP_CGROUP_MAKE,
+  OP_CGROUP_WRITE,
+  OP_CGROUP_REMOVE,
+  OP_STDIO,
+  OP_SESSION,
+  OP_NAMESPACE,
+  OP_PROPAGATION,
+  OP_LOOPBACK,
+  OP_OVERLAY,
+  OP_FUSE_OVERLAYFS,
+  OP_ROOT,
+  OP_TMPFS_ROOT,
+  OP_MOUNT,
+  OP_CONTAINER,
+  OP_UNMOUNT,
+  OP_REMOVE,
+  OP_HOSTNAME,
+  OP_MKDIR,
+  OP_TOUCH,
+  OP_SYMLINK,
+  OP_BIND,
+  OP_DEVICE,
+  OP_MASK,
+  OP_READONLY,
+  OP_TERMINAL,
+  OP_PIVOT,
+  OP_RLIMIT,
+  OP_CAP_BOUND,
+  OP_GROUPS,
+  OP_IDS,
+  OP_CAPS,
+  OP_CHDIR,
+  OP_NO_NEW_PRIVS,
+  OP_SECCOMP,
+  OP_ARG,
+  OP_ENV,
+  OP_EXEC,
+  OP_COUNT
+};
+
+union op_arg {
+  const char *text;
+  uint64_t number;
+  struct {
+    const unsigned char *bytes;
+    size_t length;
+  };
+};
+
+struct op {
+  enum op_kind kind;
+  unsigned index; /* position in the whole plan, named in reports */
+  union op_arg arg[PLAN_MAX_ARGS];
+};
+
+struct plan {
+  unsigned char *bytes; /* what the ops point into */
+  struct op *ops;
+  struct op *stage[STAGE_COUNT];
+  unsigned count[STAGE_COUNT];
+};
+
+/* One row an op: its name, the stages it may stand in (bits), its arguments: t text, n number, b bytes. */
+struct op_row {
+  const char *name;
+  unsigned stages;
+  const char *args;
+};
+
+extern const struct op_row op_table[OP_COUNT];
+extern const char *const stage_names[STAGE_COUNT];
+
+/* Decodes a whole plan before anything is done with it. Takes bytes over on success. 0, -EBADMSG or -ENOMEM;
+ * *ret_at is the op at which a refused plan went wrong. Stages follow each other in order. */
+int plan_decode(unsigned char *bytes, size_t size, struct plan *ret_plan, unsigned *ret_at);
+
+void plan_free(struct plan *plan);

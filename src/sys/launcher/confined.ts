@@ -1,0 +1,107 @@
+/** Host programs on hostile input: as root of a new user namespace in a file system that holds only /usr and given binds. */
+import type { Readable } from 'node:stream';
+import { childMapping, type IdMapping, type IdMappings } from '../../lib/id-mapping.js';
+import { explainFailure } from './explain.js';
+import { launch } from './launch.js';
+import type { LaunchPlan, Op, PlannedOp, Stage } from './ops.js';
+
+export interface ConfinedRequest {
+  /** Everything the user may map; id 0 inside is the user. */
+  ids: IdMappings;
+  /** Absolute program path below /usr, and arguments. */
+  argv: readonly string[];
+  binds: readonly { source: string; target: string; writable: boolean }[];
+  stdin?: Readable;
+  /** Compiled filters, outermost last. */
+  seccomp?: readonly Uint8Array[];
+}
+
+export interface ConfinedResult {
+  status: number;
+  stdout: string;
+  stderr: string;
+}
+
+/** `containerId hostId size …`, as newuidmap(1) takes it. */
+export function mapText(mapping: readonly IdMapping[]): string {
+  return mapping.map(({ containerId, hostId, size }) => `${containerId} ${hostId} ${size}`).join(' ');
+}
+
+// What tar and its decompressors need over files of any owner, and nothing that reaches beyond the namespace.
+// CHOWN, DAC_OVERRIDE, FOWNER, FSETID, SETFCAP: capability(7) numbers 0, 1, 3, 4, 31.
+const CAPABILITIES = (1n << 0n) | (1n << 1n) | (1n << 3n) | (1n << 4n) | (1n << 31n);
+const SECCOMP_FILTER_FLAG_LOG = 2;
+// Every Debian has it, and nothing below it is needed inside.
+const ROOT_MOUNT_POINT = '/sys';
+
+/** The plan of a confined run. Pure. */
+export function confinedPlan(request: ConfinedRequest): LaunchPlan {
+  const plan: PlannedOp[] = [];
+  const add = (stage: Stage, ...op: Op) => plan.push({ stage, op, origin: `confined ${request.argv[0]}` });
+  add('host', 'stdio', request.stdin ? 'pipe' : 'null');
+  add(
+    'host',
+    'session',
+    '/usr/bin/newuidmap',
+    mapText(request.ids.uid),
+    '/usr/bin/newgidmap',
+    mapText(request.ids.gid),
+  );
+  add('session', 'propagation', 'private');
+  add('session', 'namespace', 'network');
+  add('session', 'container', mapText(childMapping(request.ids.uid)), mapText(childMapping(request.ids.gid)));
+  add('container', 'propagation', 'private');
+  add('container', 'tmpfs-root', ROOT_MOUNT_POINT);
+  for (const path of ['/usr', '/dev']) add('container', 'mkdir', path, 0o755);
+  for (const name of ['bin', 'lib', 'lib64', 'sbin']) add('container', 'symlink', `usr/${name}`, `/${name}`);
+  add('container', 'bind', '/usr', '/usr', 'ro,nosuid,nodev', 'directory');
+  add('container', 'device', '/dev/null', '/dev/null', 1, 3);
+  for (const { source, target, writable } of request.binds) {
+    add('container', 'mkdir', target, 0o755);
+    add('container', 'bind', source, target, writable ? 'nosuid,nodev,noexec' : 'ro,nosuid,nodev,noexec', 'directory');
+  }
+  add('container', 'readonly', '/');
+  add('container', 'pivot', 0);
+  add('container', 'cap-bound', CAPABILITIES);
+  add('container', 'groups', '0');
+  add('container', 'ids', 0, 0);
+  add('container', 'caps', CAPABILITIES, CAPABILITIES, 0n, 0n);
+  add('container', 'no-new-privs');
+  for (const program of request.seccomp ?? []) add('container', 'seccomp', SECCOMP_FILTER_FLAG_LOG, program);
+  for (const value of request.argv) add('container', 'arg', value);
+  for (const value of ['PATH=/usr/bin:/bin', 'LC_ALL=C.UTF-8']) add('container', 'env', value);
+  add('container', 'exec', '/usr/bin:/bin');
+  return plan;
+}
+
+const MAX_OUTPUT_BYTES = 4 * 2 ** 20;
+
+function collect(stream: Readable): () => string {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  stream.on('data', (chunk: Buffer) => {
+    if (size < MAX_OUTPUT_BYTES) chunks.push(chunk);
+    size += chunk.length;
+  });
+  return () => Buffer.concat(chunks).subarray(0, MAX_OUTPUT_BYTES).toString('utf8');
+}
+
+/** Runs a program confined; its output is collected (4 MiB at most). @throws IsoError when it could not be started */
+export async function runConfined(request: ConfinedRequest): Promise<ConfinedResult> {
+  const plan = confinedPlan(request);
+  let output: [() => string, () => string] = [() => '', () => ''];
+  const outcome = await launch(plan, {
+    values: {},
+    streams: 'pipe',
+    onSpawn: ({ stdin, stdout, stderr }) => {
+      if (!stdin || !stdout || !stderr) throw new Error('the launcher has no pipes');
+      output = [collect(stdout), collect(stderr)];
+      // The program may end before it read all: its status says what that means.
+      stdin.on('error', () => request.stdin?.destroy());
+      if (request.stdin) request.stdin.pipe(stdin);
+      else stdin.end();
+    },
+  });
+  if (outcome.kind !== 'exited') throw explainFailure(plan, outcome);
+  return { status: outcome.code, stdout: output[0](), stderr: output[1]() };
+}

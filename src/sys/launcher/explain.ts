@@ -1,0 +1,97 @@
+/** A failed op in words: what it would have done, why not, what helps, and the option behind it. Pure. */
+import { getSystemErrorMap } from 'node:util';
+import { type ErrorCode, IsoError } from '../../lib/errors.js';
+import { printableArguments } from './encode.js';
+import type { LaunchPlan, Op, OpName, PlannedOp, Text } from './ops.js';
+import type { LaunchOutcome, StatusRecord } from './status.js';
+
+const show = (text: Text) => (typeof text === 'string' ? text : `the container's ${text.argument}`);
+
+/** What an op does, after "cannot". Ops that are absent here are described by name and arguments. */
+const WORDS: { [Name in OpName]?: (op: Extract<Op, readonly [Name, ...unknown[]]>) => string } = {
+  'cgroup-make': ([, directory]) => `create the cgroup ${show(directory)}`,
+  'cgroup-write': ([, directory, file, value]) => `write ${value} to ${file} of the cgroup ${show(directory)}`,
+  session: () => "map the user's subordinate ids",
+  namespace: ([, name]) => `create a ${name} namespace`,
+  overlay: () => 'mount the image with the kernel overlay driver',
+  'fuse-overlayfs': ([, program]) => `mount the image with ${program}`,
+  root: ([, path]) => `open the root file system ${show(path)}`,
+  mount: ([, type, target]) => `mount ${type} on ${target}`,
+  bind: ([, source, target]) => `bind ${show(source)} on ${target}`,
+  device: ([, source, target]) => `bind the device ${source} on ${target}`,
+  mkdir: ([, path]) => `create the directory ${path} in the container`,
+  touch: ([, path]) => `create the file ${path} in the container`,
+  mask: ([, path]) => `mask ${path}`,
+  readonly: ([, path]) => `make ${path} read-only`,
+  terminal: () => 'allocate a terminal in the container',
+  ids: ([, uid, gid]) => `become user ${uid} and group ${gid}`,
+  chdir: ([, path]) => `change to the working directory ${path}`,
+  hostname: ([, name]) => `set the host name ${show(name)}`,
+  seccomp: () => 'load the system-call filter',
+  container: () => "create the container's namespaces",
+};
+
+const HINTS: { [Name in OpName]?: string } = {
+  session: 'ask the administrator to run `iso-setup user NAME` again; it checks /etc/subuid, newuidmap and newgidmap',
+  'fuse-overlayfs': 'check that /dev/fuse can be opened by this user, or use --storage-driver overlay',
+  overlay: 'use --storage-driver fuse-overlayfs',
+  container: 'check that user namespaces are allowed: sysctl user.max_user_namespaces',
+  bind: 'check that the source exists and that this user can reach it',
+  chdir: 'choose a directory that exists in the image with --workdir',
+  ids: 'choose ids below the number of subordinate ids of this user',
+};
+
+function describe(op: Op): string {
+  const words = WORDS[op[0]] as ((op: Op) => string) | undefined;
+  return words ? words(op) : `carry out ${op[0]} ${op.slice(1).map(String).join(' ')}`.trim();
+}
+
+/** errno as text: `no such file or directory (ENOENT)`. */
+export function errnoText(errno: number): string {
+  const [name, text] = getSystemErrorMap().get(-errno) ?? [`errno ${errno}`, 'unknown error'];
+  return `${text} (${name})`;
+}
+
+function explainExec(plan: LaunchPlan, failure: StatusRecord): IsoError {
+  const arg = plan.find((planned) => planned.op[0] === 'arg');
+  const command = JSON.stringify(arg ? arg.op[1] : '');
+  const missing = failure.errno === 2 || failure.errno === 20;
+  const code: ErrorCode = missing ? 'run.not-found' : 'run.not-executable';
+  const exec = plan[failure.index];
+  const where = exec && exec.op[0] === 'exec' && !command.includes('/') ? `, looked for in ${exec.op[1]}` : '';
+  return new IsoError(code, `cannot run ${command} in the container`, `${errnoText(failure.errno)}${where}`);
+}
+
+function why(planned: PlannedOp, failure: StatusRecord): string {
+  const detail = failure.detail === 0 ? '' : `; its program ended with wait status ${failure.detail}`;
+  return `${errnoText(failure.errno)}${detail} (${planned.origin}; op ${failure.index} of the ${planned.stage} stage)`;
+}
+
+/** The error that a launch which did not run its payload is. */
+export function explainFailure(plan: LaunchPlan, outcome: Exclude<LaunchOutcome, { kind: 'exited' }>): IsoError {
+  if (outcome.kind === 'died') {
+    return new IsoError(
+      'run.launcher-died',
+      'cannot launch the container',
+      `the launcher ended without a report (${outcome.status})`,
+    );
+  }
+  const { failure, exec } = outcome;
+  if (exec) return explainExec(plan, failure);
+  const planned = plan[failure.index];
+  if (!planned) {
+    return new IsoError(
+      'internal',
+      'cannot launch the container',
+      `report on op ${failure.index}, which the plan lacks`,
+    );
+  }
+  return new IsoError('run.op-failed', `cannot ${describe(planned.op)}`, why(planned, failure), {
+    hint: HINTS[planned.op[0]],
+  });
+}
+
+/** One line an op, for `iso-run plan`. */
+export function formatOp(planned: PlannedOp): string {
+  return [planned.op[0], ...printableArguments(planned)].join(' ');
+}
