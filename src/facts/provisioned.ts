@@ -1,0 +1,100 @@
+/** The users whom this host lets run containers: subordinate ids and a container tree in the home. */
+import { closeSync, readFileSync } from 'node:fs';
+import { userInfo } from 'node:os';
+import { hasErrno } from '../lib/errors.js';
+import { run } from '../sys/exec.js';
+import { openHome, statSafe } from '../sys/safe-file.js';
+import { hasFuseBelow, readMounts } from './mounts.js';
+import { type IdRange, parseSubids, rangesOf, type SubidLine } from './subids.js';
+
+export const TREE = '.local/share/containers';
+
+export interface Account {
+  name: string;
+  uid: number;
+  gid: number;
+  home: string;
+}
+
+export interface ProvisionedUser extends Account {
+  uids: IdRange[];
+  gids: IdRange[];
+  /** Other mounts below the home may be entered: none of them is FUSE. */
+  crossMounts: boolean;
+}
+
+/** Lines of passwd(5), as getent(1) prints them too. Pure. */
+export function parseAccounts(text: string): Account[] {
+  return text.split('\n').flatMap((line) => {
+    const [name = '', , uid = '', gid = '', , home = ''] = line.split(':');
+    if (name === '' || !/^\d{1,10}$/.test(uid) || !/^\d{1,10}$/.test(gid) || !home.startsWith('/')) return [];
+    return [{ name, uid: Number(uid), gid: Number(gid), home }];
+  });
+}
+
+const BATCH = 500;
+
+/** Accounts by name or uid, from all account sources of the host (getent(1)); those that do not exist are left out. */
+export async function lookUpAccounts(keys: readonly string[]): Promise<Account[]> {
+  const accounts: Account[] = [];
+  for (let from = 0; from < keys.length; from += BATCH) {
+    const batch = keys.slice(from, from + BATCH);
+    // 2: one or more of the keys were not found.
+    const { stdout } = await run('getent', ['--', 'passwd', ...batch], { accept: [0, 2] });
+    accounts.push(...parseAccounts(stdout));
+  }
+  return accounts;
+}
+
+function readLines(file: string): SubidLine[] {
+  try {
+    return parseSubids(readFileSync(file, 'latin1'));
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT')) return [];
+    throw error;
+  }
+}
+
+/** A home that is refused for any other reason than absence counts: nobody leaves the report by breaking the own home. */
+function hasTree(account: Account): boolean {
+  const home = openHome(account.home, account.uid);
+  if (!home.ok) return home.reason !== 'missing';
+  try {
+    const tree = statSafe(home.fd, TREE, { crossMounts: true });
+    return tree.ok || tree.reason !== 'missing';
+  } finally {
+    closeSync(home.fd);
+  }
+}
+
+function provisionedAmong(accounts: readonly Account[]): ProvisionedUser[] {
+  const uidLines = readLines('/etc/subuid');
+  const gidLines = readLines('/etc/subgid');
+  const mounts = readMounts();
+  return accounts
+    .map((account) => ({
+      ...account,
+      uids: rangesOf(uidLines, account),
+      gids: rangesOf(gidLines, account),
+      crossMounts: !hasFuseBelow(mounts, account.home),
+    }))
+    .filter((user) => user.uids.length > 0 && hasTree(user));
+}
+
+/** All provisioned users, by uid. For root: others cannot look into homes. */
+export async function readProvisionedUsers(): Promise<ProvisionedUser[]> {
+  const owners = new Set(readLines('/etc/subuid').flatMap((line) => (line.kind === 'range' ? [line.owner] : [])));
+  const byUid = new Map((await lookUpAccounts([...owners])).map((account) => [account.uid, account]));
+  return provisionedAmong([...byUid.values()]).sort((a, b) => a.uid - b.uid);
+}
+
+/** One account, when it is provisioned. */
+export function readProvisionedUser(account: Account): ProvisionedUser | undefined {
+  return provisionedAmong([account])[0];
+}
+
+/** The account that runs this program. */
+export function readOwnAccount(): Account {
+  const { username, uid, gid, homedir } = userInfo();
+  return { name: username, uid, gid, home: homedir };
+}
