@@ -1,0 +1,70 @@
+/**
+ * A directory below the store's `tmp/` in which a layer is made or unmade. Its maker holds a lock on it; one without a
+ * lock was left by a command that died, and whoever makes the next one removes it.
+ */
+import { chmodSync, closeSync, constants, mkdirSync, mkdtempSync, openSync, readdirSync, rmdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { OwnIdentity } from '../facts/own-identity.js';
+import { hasErrno, IsoError } from '../lib/errors.js';
+import { emptyDirectory } from './confined-tools.js';
+import { prepareStore } from './store.js';
+import { tryLock, withStoreLock } from './store-lock.js';
+
+export type StoreOwner = Pick<OwnIdentity, 'store' | 'ids'>;
+
+export interface Workspace {
+  path: string;
+  /** Where a root file system goes: an empty directory of the user. */
+  root: string;
+  /** Removes the workspace and all that is in it, whoever owns it. */
+  remove(): Promise<void>;
+}
+
+function openDirectory(path: string): number {
+  return openSync(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+}
+
+async function removeTree(owner: StoreOwner, path: string): Promise<void> {
+  await emptyDirectory({ ids: owner.ids, directory: path });
+  rmdirSync(path);
+}
+
+/** Takes the workspaces that nobody holds; the lock on each keeps a second sweeper away. */
+function takeAbandoned(tmp: string): { path: string; fd: number }[] {
+  const taken: { path: string; fd: number }[] = [];
+  for (const name of readdirSync(tmp)) {
+    const path = join(tmp, name);
+    try {
+      const fd = openDirectory(path);
+      if (tryLock(fd)) taken.push({ path, fd });
+      else closeSync(fd);
+    } catch (error) {
+      if (!hasErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) throw error;
+    }
+  }
+  return taken;
+}
+
+/** Makes the store where it is missing, sweeps what dead commands left, and makes a workspace. */
+export async function makeWorkspace(owner: StoreOwner): Promise<Workspace> {
+  const tmp = join(owner.store, 'tmp');
+  try {
+    prepareStore(owner.store);
+  } catch (error) {
+    throw new IsoError('write.failed', `cannot make the image store ${owner.store}`, String(error), { cause: error });
+  }
+  const { path, fd, abandoned } = await withStoreLock(owner.store, () => {
+    const abandoned = takeAbandoned(tmp);
+    const path = mkdtempSync(join(tmp, 'layer-'));
+    const fd = openDirectory(path);
+    tryLock(fd);
+    return { path, fd, abandoned };
+  });
+  for (const left of abandoned) {
+    await removeTree(owner, left.path).finally(() => closeSync(left.fd));
+  }
+  const root = join(path, 'root');
+  mkdirSync(root);
+  chmodSync(root, 0o755);
+  return { path, root, remove: () => removeTree(owner, path).finally(() => closeSync(fd)) };
+}
