@@ -31,3 +31,8 @@ export function childMapping(parent: readonly IdMapping[]): IdMapping[] {
 export function mappedIds(mapping: readonly IdMapping[]): number {
   return mapping.reduce((sum, { size }) => sum + size, 0);
 }
+
+/** `containerId hostId size …`, as newuidmap(1) takes it. */
+export function mapText(mapping: readonly IdMapping[]): string {
+  return mapping.map(({ containerId, hostId, size }) => `${containerId} ${hostId} ${size}`).join(' ');
+}

@@ -19,6 +19,7 @@ const PACKAGES = {
 const MIN_NODE = 20;
 
 function missingPackages(names) {
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: dpkg-query's own placeholders.
   const format = '-f=${db:Status-Status} ${Package}\\n';
   const listed = run('dpkg-query', ['-W', format, ...names], { capture: true, accept: [0, 1] }).stdout;
   const installed = new Set(
@@ -71,7 +72,7 @@ export function prepare(groups = ['build']) {
   if (major < MIN_NODE) {
     throw new StageError(
       `the build and test tools need Node ${MIN_NODE}, this is ${process.version}`,
-      'what is built runs on Debian\'s own Node 18.19 and newer; build it with Node 20',
+      "what is built runs on Debian's own Node 18.19 and newer; build it with Node 20",
     );
   }
   const unknown = groups.find((group) => !Object.hasOwn(PACKAGES, group));
