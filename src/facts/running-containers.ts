@@ -163,8 +163,10 @@ export function readThreadsUnfiltered(container: RunningContainer): Fact {
   );
 }
 
+export type CapabilitySet = keyof ProcessStatus['capabilities'];
+
 /** Capabilities that any thread has in one of the five sets. */
-export function readCapabilities(container: RunningContainer, set: keyof ProcessStatus['capabilities']): Fact {
+export function readCapabilities(container: RunningContainer, set: CapabilitySet): Fact {
   return measure(container, () =>
     measured([...new Set(statuses(container).flatMap(({ status }) => status.capabilities[set]))].sort()),
   );

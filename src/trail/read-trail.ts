@@ -17,6 +17,8 @@ export interface SpoolOwner {
   name: string;
   uid: number;
   home: string;
+  /** Other mounts below the home may be entered: none of them is FUSE. */
+  crossMounts: boolean;
 }
 
 export interface EventSources {
@@ -107,12 +109,12 @@ function readHostTrail(trail: NonNullable<EventSources['trail']>, selection: Sel
   }
 }
 
-function readSpool({ home, uid }: SpoolOwner, selection: Selection): SourceNote[] {
+function readSpool({ home, uid, crossMounts }: SpoolOwner, selection: Selection): SourceNote[] {
   const source = `${home}/${USER_SPOOL}`;
   const opened = openHome(home, uid);
   if (!opened.ok) return opened.reason === 'missing' ? [] : [{ source, why: opened.why }];
   try {
-    const file = openSafeFile(opened.fd, USER_SPOOL, { owner: uid });
+    const file = openSafeFile(opened.fd, USER_SPOOL, { owner: uid, crossMounts });
     if (!file.ok) return file.reason === 'missing' ? [] : [{ source, why: file.why }];
     try {
       return readSource(file.fd, source, selection, { owner: uid, size: file.stat.size });
