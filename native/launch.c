@@ -19,7 +19,6 @@
 static op_function *const op_functions[OP_COUNT] = {
     [OP_CGROUP_MAKE] = op_cgroup_make,
     [OP_CGROUP_WRITE] = op_cgroup_write,
-    [OP_CGROUP_REMOVE] = op_cgroup_remove,
     [OP_STDIO] = op_stdio,
     [OP_SESSION] = op_session,
     [OP_NAMESPACE] = op_namespace,

@@ -16,7 +16,6 @@ const char *const stage_names[STAGE_COUNT] = {"host", "session", "container", "c
 const struct op_row op_table[OP_COUNT] = {
     [OP_CGROUP_MAKE] = {"cgroup-make", HOST, "t"},
     [OP_CGROUP_WRITE] = {"cgroup-write", HOST | SESSION | CONTAINER, "ttt"},
-    [OP_CGROUP_REMOVE] = {"cgroup-remove", CLEANUP, "t"},
     [OP_STDIO] = {"stdio", HOST, "t"},
     [OP_SESSION] = {"session", HOST, "tttt"},
     [OP_NAMESPACE] = {"namespace", SESSION | CONTAINER, "t"},

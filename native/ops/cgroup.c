@@ -35,14 +35,3 @@ int op_cgroup_write(struct stage_state *state, const struct op *op) {
   if (fd < 0) return -errno;
   return write(fd, value, strlen(value)) < 0 ? -errno : 0;
 }
-
-/* A cgroup goes when its last process has been reaped; the kernel may take a moment longer. */
-int op_cgroup_remove(struct stage_state *state, const struct op *op) {
-  (void)state;
-  for (int tries = 0; tries < 100; tries++) {
-    if (rmdir(op->arg[0].text) == 0 || errno == ENOENT) return 0;
-    if (errno != EBUSY) return -errno;
-    usleep(1000);
-  }
-  return -EBUSY;
-}

@@ -1,5 +1,79 @@
 /** `iso-run`: runs containers without privilege. */
+import type { Command } from 'commander';
+import type { IsoError } from '../lib/errors.js';
+import type { RunFlags } from '../run/options.js';
+import { registerImageCommands } from './iso-run-image.js';
 import { createProgram, runMain } from './main.js';
+import { addRunOptions } from './run-options.js';
+
+async function prepare(image: string, command: string[], flags: RunFlags) {
+  const { parseRunOptions } = await import('../run/options.js');
+  const { readPolicy } = await import('../policy/read-policy.js');
+  const { prepareRun } = await import('../run/prepare.js');
+  const options = parseRunOptions(image, command, flags, { cwd: process.cwd(), env: process.env });
+  return { options, prepared: prepareRun(options, await readPolicy()) };
+}
+
+async function run(image: string, command: string[], flags: RunFlags): Promise<void> {
+  const { recordRefusal } = await import('../run/refusals.js');
+  const { options, prepared } = await recordRefusal(image, () => prepare(image, command, flags));
+  for (const warning of prepared.spec.warnings) process.stderr.write(`iso-run: warning: ${warning}\n`);
+  const { runContainer } = await import('../run/run-container.js');
+  process.exitCode = await runContainer(prepared, options.name);
+}
+
+async function plan(image: string, command: string[], flags: RunFlags, json: boolean): Promise<void> {
+  const { prepared } = await prepare(image, command, flags);
+  const { formatPlan, planToJson } = await import('../run/format-plan.js');
+  process.stdout.write(json ? `${JSON.stringify(planToJson(prepared))}\n` : formatPlan(prepared));
+}
+
+async function ps(flags: { all?: boolean; quiet?: boolean; json?: boolean }): Promise<void> {
+  const { readOwnIdentity } = await import('../facts/own-identity.js');
+  const { listContainers } = await import('../run/records.js');
+  const { formatContainers } = await import('../run/format-containers.js');
+  const { home, uid } = readOwnIdentity();
+  const listed = listContainers(home, uid).filter(({ running }) => running || flags.all);
+  process.stdout.write(formatContainers(listed, flags, Date.now()));
+}
+
+async function remove(references: string[], flags: { force?: boolean }): Promise<void> {
+  const { readOwnIdentity } = await import('../facts/own-identity.js');
+  const { removeContainers } = await import('../run/remove-container.js');
+  const names = await removeContainers(readOwnIdentity(), references, flags.force ?? false);
+  process.stdout.write(names.map((name) => `${name}\n`).join(''));
+}
+
+function register(program: Command): void {
+  program.enablePositionalOptions();
+  addRunOptions(program.command('run')).description('create a container and run a command in it').action(run);
+  const planned = program.command('plan').description('show what a command would do, op by op, and its digest');
+  addRunOptions(planned.command('run'))
+    .description('show the launch plan of a run')
+    .option('--json', 'print one JSON object')
+    .action((image, command, { json, ...flags }) => plan(image, command, flags, json ?? false));
+  program
+    .command('ps')
+    .description('list containers')
+    .option('-a, --all', 'also those that ended')
+    .option('-q, --quiet', 'ids only')
+    .option('--json', 'print one JSON array')
+    .action(ps);
+  program
+    .command('rm')
+    .description('remove containers')
+    .argument('<container...>', 'names or ids')
+    .option('-f, --force', 'end them first')
+    .action(remove);
+  registerImageCommands(program);
+}
+
+/** Exit statuses as container runtimes have them: 125 for our own failures, 126 and 127 for the payload's. */
+function exitOf(error: IsoError): number {
+  if (error.code === 'run.not-executable') return 126;
+  return error.code === 'run.not-found' ? 127 : 125;
+}
 
 const program = createProgram('iso-run', 'run containers without privilege');
-await runMain(program);
+register(program);
+await runMain(program, exitOf);

@@ -28,6 +28,12 @@ export function createProgram(name: string, description: string): Command {
     .showHelpAfterError(false);
 }
 
+/** commander's complaint in our form. It shows the whole help when a command is missing, which is one error more here. */
+function usageError(thrown: CommanderError): IsoError {
+  const why = thrown.code === 'commander.help' ? 'no command was given' : thrown.message.replace(/^error: /, '');
+  return new IsoError('usage.invalid', 'cannot use these arguments', why);
+}
+
 /**
  * Runs a program to its exit. `exitOf` maps an error to a status where a command differs from the table (iso-run: 125).
  */
@@ -35,15 +41,17 @@ export async function runMain(
   program: Command,
   exitOf: (error: IsoError) => number = (error) => ERROR_CODES[error.code].exit,
 ): Promise<void> {
+  // Until a command is chosen every --json counts; then only its own does, since the rest may be a payload's argument.
+  let json = process.argv.includes('--json');
+  program.hook('preAction', (_, command) => {
+    json = command.opts().json === true;
+  });
   try {
     await program.parseAsync(process.argv);
   } catch (thrown) {
     if (thrown instanceof CommanderError && thrown.exitCode === 0) return;
-    const error =
-      thrown instanceof CommanderError
-        ? new IsoError('usage.invalid', 'cannot use these arguments', thrown.message.replace(/^error: /, ''))
-        : asIsoError(thrown);
-    printError(program.name(), error, process.argv.includes('--json'));
+    const error = thrown instanceof CommanderError ? usageError(thrown) : asIsoError(thrown);
+    printError(program.name(), error, json);
     process.exitCode = exitOf(error);
   }
 }

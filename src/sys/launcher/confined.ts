@@ -1,6 +1,6 @@
 /** Host programs on hostile input: as root of a new user namespace in a file system that holds only /usr and given binds. */
-import type { Readable } from 'node:stream';
-import { childMapping, type IdMapping, type IdMappings } from '../../lib/id-mapping.js';
+import { pipeline, type Readable } from 'node:stream';
+import { childMapping, type IdMappings, mapText } from '../../lib/id-mapping.js';
 import { explainFailure } from './explain.js';
 import { launch } from './launch.js';
 import type { LaunchPlan, Op, PlannedOp, Stage } from './ops.js';
@@ -20,11 +20,6 @@ export interface ConfinedResult {
   status: number;
   stdout: string;
   stderr: string;
-}
-
-/** `containerId hostId size …`, as newuidmap(1) takes it. */
-export function mapText(mapping: readonly IdMapping[]): string {
-  return mapping.map(({ containerId, hostId, size }) => `${containerId} ${hostId} ${size}`).join(' ');
 }
 
 // What tar and its decompressors need over files of any owner, and nothing that reaches beyond the namespace.
@@ -96,9 +91,9 @@ export async function runConfined(request: ConfinedRequest): Promise<ConfinedRes
     onSpawn: ({ stdin, stdout, stderr }) => {
       if (!stdin || !stdout || !stderr) throw new Error('the launcher has no pipes');
       output = [collect(stdout), collect(stderr)];
-      // The program may end before it read all: its status says what that means.
-      stdin.on('error', () => request.stdin?.destroy());
-      if (request.stdin) request.stdin.pipe(stdin);
+      // Either end may stop early: a program that ends before it read all has a status that says what that means, and one
+      // whose input breaks off sees the end of its input.
+      if (request.stdin) pipeline(request.stdin, stdin, () => undefined);
       else stdin.end();
     },
   });

@@ -19,12 +19,12 @@ export interface RunArgument {
     | 'merged'
     | 'hostname'
     | 'hosts'
-    | 'resolv'
+    | 'hostname-file'
+    | 'scope'
+    | 'monitor'
     | 'cgroup'
     | 'payload'
-    | 'storage'
-    | 'monitor'
-    | 'scope';
+    | 'storage';
 }
 export type Text = string | RunArgument;
 
@@ -32,7 +32,6 @@ export type Text = string | RunArgument;
 export interface OpArguments {
   'cgroup-make': [directory: Text];
   'cgroup-write': [directory: Text, file: string, value: string];
-  'cgroup-remove': [directory: Text];
   /** null | pipe | terminal | terminal-null: what the payload's standard input is; output is always relayed. */
   stdio: [mode: string];
   session: [newuidmap: string, uidMap: string, newgidmap: string, gidMap: string];
@@ -77,7 +76,6 @@ export type Op = { [Name in OpName]: readonly [name: Name, ...args: OpArguments[
 export const OPS: { [Name in OpName]: readonly [args: string, ...stages: Stage[]] } = {
   'cgroup-make': ['t', 'host'],
   'cgroup-write': ['ttt', 'host', 'session', 'container'],
-  'cgroup-remove': ['t', 'cleanup'],
   stdio: ['t', 'host'],
   session: ['tttt', 'host'],
   namespace: ['t', 'session', 'container'],

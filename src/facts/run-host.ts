@@ -1,0 +1,78 @@
+/** What a launch needs to know of the host and of the caller's place in it; read-only. */
+import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+export interface CgroupFacts {
+  /** Mount point of the cgroup v2 hierarchy; undefined when there is none. */
+  mount?: string;
+  /** Controllers that the user's systemd manager may hand on. */
+  controllers: string[];
+  /** The manager's cgroup, relative to the mount, when a scope can be asked of it. */
+  manager?: string;
+  /** Why there is no cgroup of our own, when there is none. */
+  reason?: string;
+}
+
+export interface RunHostFacts {
+  arch: string;
+  cgroup: CgroupFacts;
+  /** Undefined when usable, else why not. */
+  fuseOverlayfs?: string;
+  /** `/run/user/UID` when systemd-logind made one. */
+  runtimeDir?: string;
+  cpus: number;
+}
+
+function readText(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
+/** Mount point of cgroup v2 from /proc/self/mountinfo (proc(5)). Pure. */
+export function parseCgroupMount(mountinfo: string): string | undefined {
+  const line = mountinfo.split('\n').find((text) => / - cgroup2 /.test(text));
+  return line?.split(' ')[4];
+}
+
+function readCgroup(uid: number, runtimeDir: string | undefined): CgroupFacts {
+  const mount = parseCgroupMount(readText('/proc/self/mountinfo') ?? '');
+  if (mount === undefined) return { controllers: [], reason: 'no cgroup v2 hierarchy is mounted' };
+  if (runtimeDir === undefined || !existsSync(join(runtimeDir, 'systemd/private'))) {
+    return { mount, controllers: [], reason: 'no systemd user manager runs for this user, so no cgroup is delegated' };
+  }
+  const manager = `/user.slice/user-${uid}.slice/user@${uid}.service`;
+  const controllers =
+    readText(join(mount, manager, 'cgroup.controllers'))
+      ?.trim()
+      .split(/\s+/) ?? [];
+  return { mount, manager, controllers: controllers.filter((name) => name !== '') };
+}
+
+const FUSE_OVERLAYFS = '/usr/bin/fuse-overlayfs';
+
+function whyNoFuse(): string | undefined {
+  if (!existsSync(FUSE_OVERLAYFS)) return `${FUSE_OVERLAYFS} is not installed`;
+  try {
+    accessSync('/dev/fuse', constants.R_OK | constants.W_OK);
+    return undefined;
+  } catch (error) {
+    return `/dev/fuse cannot be opened (${error instanceof Error && 'code' in error ? error.code : 'unknown'})`;
+  }
+}
+
+/** Facts for the calling user. `cpus` counts the host's processors. */
+export function readRunHost(uid: number, cpus: number): RunHostFacts {
+  const directory = `/run/user/${uid}`;
+  const runtimeDir = existsSync(directory) ? directory : undefined;
+  const fuse = whyNoFuse();
+  return {
+    arch: process.arch,
+    cpus,
+    cgroup: readCgroup(uid, runtimeDir),
+    ...(fuse === undefined ? {} : { fuseOverlayfs: fuse }),
+    ...(runtimeDir === undefined ? {} : { runtimeDir }),
+  };
+}

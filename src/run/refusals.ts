@@ -1,0 +1,25 @@
+/** What iso-run refuses before a launch is a matter of the audit trail when it is one of permission. */
+import { asIsoError, type ErrorCode } from '../lib/errors.js';
+import { recordEvent } from '../trail/record-event.js';
+
+const RECORDED: readonly ErrorCode[] = ['volume.refused', 'user.refused', 'permission.denied', 'controller.missing'];
+
+/** Runs `prepare`; a refusal of the codes above is recorded and thrown on. */
+export async function recordRefusal<T>(image: string, prepare: () => Promise<T>): Promise<T> {
+  try {
+    return await prepare();
+  } catch (thrown) {
+    const error = asIsoError(thrown);
+    if (RECORDED.includes(error.code)) {
+      recordEvent({
+        category: error.code === 'controller.missing' ? 'resource' : 'permission',
+        action: 'container.refuse',
+        outcome: 'failure',
+        severity: 'warning',
+        message: `run of ${image.slice(0, 256)} refused: ${error.what}`.slice(0, 1024),
+        error: error.toJSON(),
+      });
+    }
+    throw error;
+  }
+}

@@ -1,0 +1,167 @@
+/** One container from start to end: its directory, the launch, its records, its events. */
+import type { ContainerState } from '../facts/container-record.js';
+import { asIsoError, IsoError } from '../lib/errors.js';
+import { explainFailure } from '../sys/launcher/explain.js';
+import { launch } from '../sys/launcher/launch.js';
+import type { RunValues } from '../sys/launcher/ops.js';
+import type { LaunchOutcome } from '../sys/launcher/status.js';
+import { type NewEvent, recordEvent } from '../trail/record-event.js';
+import type { PreparedRun } from './prepare.js';
+import {
+  type ContainerDirectory,
+  containerDirectory,
+  createContainerDirectory,
+  listContainers,
+  newContainerId,
+  readStartTime,
+  shortId,
+  writeContainerRecord,
+  writeContainerState,
+} from './records.js';
+import { removeContainerDirectory } from './remove-container.js';
+
+interface Named {
+  id: string;
+  name: string;
+  directory: ContainerDirectory;
+}
+
+/** `base` of `registry/team/base:latest`, for a container that was given no name. */
+function defaultName(image: string, id: string): string {
+  const last = image.split('/').at(-1) ?? image;
+  return `${last.split(':')[0]}-${id.slice(0, 6)}`;
+}
+
+function nameContainer(prepared: PreparedRun, wanted: string | undefined): Named {
+  const { identity, image } = prepared;
+  const id = newContainerId();
+  const name = wanted ?? defaultName(image.name, id);
+  if (listContainers(identity.home, identity.uid).some(({ record }) => record.name === name)) {
+    throw new IsoError('container.exists', `cannot name a container ${name}`, 'a container of this name exists');
+  }
+  return { id, name, directory: containerDirectory(identity.store, id) };
+}
+
+function runValues({ directory, id }: Named, prepared: PreparedRun): RunValues {
+  const values: RunValues = {
+    directory: directory.path,
+    upper: directory.upper,
+    work: directory.work,
+    merged: directory.merged,
+    hosts: directory.hosts,
+    'hostname-file': directory.hostnameFile,
+    hostname: prepared.spec.hostname ?? shortId(id),
+  };
+  if (prepared.scopeParent === undefined) return values;
+  const scope = `${prepared.scopeParent}/${scopeName(id)}`;
+  const cgroup = `${scope}/container`;
+  return {
+    ...values,
+    scope,
+    monitor: `${scope}/monitor`,
+    cgroup,
+    payload: `${cgroup}/payload`,
+    storage: `${cgroup}/storage`,
+  };
+}
+
+const scopeName = (id: string) => `iso-${shortId(id)}.scope`;
+
+/** A direct launch asks the user's manager for a delegated scope: outside it the user may not make a cgroup. */
+function scopeWrapper(prepared: PreparedRun, id: string): { wrapper?: string[]; wrapperEnv?: Record<string, string> } {
+  if (prepared.scopeParent === undefined || prepared.runtimeDir === undefined) return {};
+  const unit = [`--unit=${scopeName(id)}`, '--slice=iso.slice', '--property=Delegate=yes'];
+  return {
+    wrapper: ['/usr/bin/systemd-run', '--user', '--scope', '--quiet', '--collect', ...unit, '--'],
+    wrapperEnv: { XDG_RUNTIME_DIR: prepared.runtimeDir, PATH: '/usr/bin:/bin' },
+  };
+}
+
+function createRecords(prepared: PreparedRun, named: Named): void {
+  const { spec, image, digest } = prepared;
+  createContainerDirectory(named.directory, spec.hostname ?? shortId(named.id));
+  writeContainerState(named.directory.path, { status: 'created' });
+  writeContainerRecord(named.directory.path, {
+    schema: 1,
+    id: named.id,
+    name: named.name,
+    image: image.name,
+    command: spec.process.args,
+    created: new Date().toISOString(),
+    plan: digest,
+    storageDriver: spec.root.driver,
+    readOnly: spec.root.readOnly,
+    limits: spec.limits,
+  });
+}
+
+function report(prepared: PreparedRun, named: Named, event: Omit<NewEvent, 'container' | 'plan'>): void {
+  const container = { id: named.id, name: named.name, image: prepared.image.name };
+  recordEvent({ ...event, container, plan: prepared.digest });
+}
+
+async function launchContainer(prepared: PreparedRun, named: Named): Promise<LaunchOutcome> {
+  const { path } = named.directory;
+  const state: ContainerState = { status: 'created' };
+  const outcome = await launch(prepared.plan, {
+    values: runValues(named, prepared),
+    streams: 'inherit',
+    ...scopeWrapper(prepared, named.id),
+    onStart: (pid) => {
+      const startTime = readStartTime(pid);
+      if (startTime === undefined) return;
+      Object.assign(state, { status: 'running', pid, startTime, startedAt: new Date().toISOString() });
+      writeContainerState(path, state);
+      report(prepared, named, {
+        category: 'lifecycle',
+        action: 'container.start',
+        outcome: 'success',
+        severity: 'info',
+        message: `container ${named.name} started`,
+        details: { command: prepared.spec.process.args.join(' ').slice(0, 256), pid },
+      });
+    },
+  });
+  if (outcome.kind === 'exited') {
+    const { startedAt } = state;
+    const finished = { status: 'exited' as const, exitCode: outcome.code, finishedAt: new Date().toISOString() };
+    if (!prepared.spec.remove) writeContainerState(path, { ...finished, ...(startedAt ? { startedAt } : {}) });
+  }
+  return outcome;
+}
+
+function reportFailure(prepared: PreparedRun, named: Named, error: IsoError): void {
+  report(prepared, named, {
+    category: error.code === 'run.op-failed' ? 'system' : 'lifecycle',
+    action: 'container.start',
+    outcome: 'failure',
+    severity: 'error',
+    message: `container ${named.name} did not start`,
+    error: error.toJSON(),
+  });
+}
+
+/** Runs the container; its exit status. @throws IsoError when the payload did not start: then nothing of it is left */
+export async function runContainer(prepared: PreparedRun, wantedName: string | undefined): Promise<number> {
+  const named = nameContainer(prepared, wantedName);
+  let outcome: LaunchOutcome;
+  try {
+    createRecords(prepared, named);
+    outcome = await launchContainer(prepared, named);
+    if (outcome.kind !== 'exited') throw explainFailure(prepared.plan, outcome);
+  } catch (thrown) {
+    const error = asIsoError(thrown);
+    await removeContainerDirectory(prepared.identity, named.directory.path);
+    reportFailure(prepared, named, error);
+    throw error;
+  }
+  report(prepared, named, {
+    category: 'lifecycle',
+    action: 'container.exit',
+    outcome: outcome.code === 0 ? 'success' : 'failure',
+    severity: 'info',
+    message: `container ${named.name} ended with status ${outcome.code}`,
+    details: { exitCode: outcome.code },
+  });
+  return outcome.code;
+}

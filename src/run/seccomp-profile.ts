@@ -1,0 +1,152 @@
+/** Seccomp profiles in the OCI and Docker JSON formats to filters for libseccomp (runtime-spec, linux.seccomp). Pure. */
+import { IsoError } from '../lib/errors.js';
+import type { ArgumentTest, Filter, FilterRule } from '../sys/libseccomp.js';
+
+interface ProfileArg {
+  index: number;
+  value: number;
+  valueTwo?: number;
+  op: string;
+}
+interface Condition {
+  caps?: string[];
+  arches?: string[];
+}
+interface ProfileRule {
+  names?: string[];
+  name?: string;
+  action: string;
+  errnoRet?: number;
+  args?: ProfileArg[] | null;
+  includes?: Condition;
+  excludes?: Condition;
+}
+export interface SeccompProfile {
+  defaultAction: string;
+  defaultErrnoRet?: number;
+  architectures?: string[];
+  archMap?: { architecture: string; subArchitectures?: string[] }[];
+  syscalls?: ProfileRule[];
+}
+
+/** What a profile's rules may depend on. */
+export interface SeccompContext {
+  /** Node's name: x64 or arm64. */
+  arch: string;
+  capabilities: readonly string[];
+}
+
+const EPERM = 1;
+const ENOSYS = 38;
+const ACT_ERRNO = 0x0005_0000;
+const ACT_ALLOW = 0x7fff_0000;
+const ACTIONS: Record<string, number> = {
+  SCMP_ACT_KILL: 0,
+  SCMP_ACT_KILL_THREAD: 0,
+  SCMP_ACT_KILL_PROCESS: 0x8000_0000,
+  SCMP_ACT_TRAP: 0x0003_0000,
+  SCMP_ACT_LOG: 0x7ffc_0000,
+  SCMP_ACT_ALLOW: ACT_ALLOW,
+};
+const OPS: Record<string, number> = {
+  SCMP_CMP_NE: 1,
+  SCMP_CMP_LT: 2,
+  SCMP_CMP_LE: 3,
+  SCMP_CMP_EQ: 4,
+  SCMP_CMP_GE: 5,
+  SCMP_CMP_GT: 6,
+  SCMP_CMP_MASKED_EQ: 7,
+};
+/** AUDIT_ARCH tokens (linux/audit.h) of the architectures that a Debian on amd64 or arm64 can run. */
+const TOKENS: Record<string, number> = {
+  SCMP_ARCH_X86_64: 0xc000_003e,
+  SCMP_ARCH_X86: 0x4000_0003,
+  SCMP_ARCH_AARCH64: 0xc000_00b7,
+  SCMP_ARCH_ARM: 0x4000_0028,
+};
+const NATIVE: Record<string, { seccomp: string; docker: string }> = {
+  x64: { seccomp: 'SCMP_ARCH_X86_64', docker: 'amd64' },
+  arm64: { seccomp: 'SCMP_ARCH_AARCH64', docker: 'arm64' },
+};
+
+const refuse = (why: string) => new IsoError('seccomp.invalid', 'cannot use the seccomp profile', why);
+
+function action(name: string, errnoRet: number | undefined): number {
+  if (name === 'SCMP_ACT_ERRNO') {
+    const errno = errnoRet ?? EPERM;
+    if (!Number.isInteger(errno) || errno < 0 || errno > 4095) throw refuse(`errno ${errno} is none`);
+    return ACT_ERRNO + errno;
+  }
+  const number = ACTIONS[name];
+  if (number === undefined) throw refuse(`the action ${name} is not supported`);
+  return number;
+}
+
+function test(arg: ProfileArg): ArgumentTest {
+  const op = OPS[arg.op];
+  if (op === undefined || !(arg.index >= 0 && arg.index <= 5)) throw refuse(`the argument test ${arg.op} is not one`);
+  // MASKED_EQ: `value` is the mask and `valueTwo` what must remain, as libseccomp's datum_a and datum_b.
+  return { arg: arg.index, op, a: BigInt(arg.value), b: BigInt(arg.valueTwo ?? 0) };
+}
+
+function applies(rule: ProfileRule, context: SeccompContext, arch: string): boolean {
+  const has = (cap: string) => context.capabilities.includes(cap);
+  if (rule.includes?.caps && !rule.includes.caps.every(has)) return false;
+  if (rule.excludes?.caps?.some(has)) return false;
+  if (rule.includes?.arches && !rule.includes.arches.includes(arch)) return false;
+  return !rule.excludes?.arches?.includes(arch);
+}
+
+function filterRule(rule: ProfileRule): FilterRule {
+  const names = rule.names ?? (rule.name === undefined ? [] : [rule.name]);
+  if (names.length === 0) throw refuse('a rule names no system call');
+  return { names, action: action(rule.action, rule.errnoRet), tests: (rule.args ?? []).map(test) };
+}
+
+function architectures(profile: SeccompProfile, native: string): number[] {
+  const mapped = profile.archMap?.find((entry) => entry.architecture === native)?.subArchitectures ?? [];
+  const listed = (profile.architectures ?? []).filter((name) => name !== native && sameFamily(native, name));
+  return [...new Set([...mapped, ...listed])].flatMap((name) => TOKENS[name] ?? []);
+}
+
+function sameFamily(native: string, other: string): boolean {
+  return native === 'SCMP_ARCH_X86_64' ? other === 'SCMP_ARCH_X86' : other === 'SCMP_ARCH_ARM';
+}
+
+/** Reads a profile's text. @throws IsoError seccomp.invalid */
+export function parseProfile(text: string): SeccompProfile {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw refuse(error instanceof Error ? error.message : 'it is not JSON');
+  }
+  const profile = value as SeccompProfile;
+  if (typeof profile !== 'object' || profile === null || typeof profile.defaultAction !== 'string') {
+    throw refuse('defaultAction is missing');
+  }
+  if (profile.syscalls !== undefined && !Array.isArray(profile.syscalls)) throw refuse('syscalls is not a list');
+  return profile;
+}
+
+/**
+ * The two filters to stack. `main` is loaded first, with its denials logged. `quiet` answers calls that the profile refuses
+ * with ENOSYS, such as the clone3 probe of every new thread: the newer filter wins an equal verdict, and it is loaded without
+ * the log flag, or each thread would leave an audit record.
+ */
+export function resolveProfile(profile: SeccompProfile, context: SeccompContext): { main: Filter; quiet: Filter } {
+  const native = NATIVE[context.arch];
+  if (!native) throw refuse(`this architecture (${context.arch}) is not supported`);
+  const rules = (profile.syscalls ?? []).filter((rule) => applies(rule, context, native.docker)).map(filterRule);
+  const defaultAction = action(profile.defaultAction, profile.defaultErrnoRet);
+  const shared = { architectures: architectures(profile, native.seccomp), badArchAction: ACT_ERRNO + ENOSYS };
+  return {
+    main: { ...shared, defaultAction, rules },
+    quiet: {
+      ...shared,
+      defaultAction: ACT_ALLOW,
+      badArchAction: ACT_ALLOW,
+      rules: rules.filter((rule) => rule.action === ACT_ERRNO + ENOSYS),
+    },
+  };
+}

@@ -1,0 +1,123 @@
+/** Options, policy and facts to the container's specification, in the words of the OCI runtime-spec. Pure. */
+import type { RunHostFacts } from '../facts/run-host.js';
+import type { ImageRecord } from '../image/record.js';
+import { IsoError } from '../lib/errors.js';
+import type { IdMappings } from '../lib/id-mapping.js';
+import type { Policy } from '../policy/policy.js';
+import { parseCapability } from './capabilities.js';
+import type { PayloadUser } from './image-user.js';
+import { decideLimits, type Limits } from './limits.js';
+import type { RunOptions } from './options.js';
+import type { BoundVolume } from './volumes.js';
+
+export interface ContainerSpec {
+  process: {
+    args: string[];
+    env: string[];
+    cwd: string;
+    user: PayloadUser;
+    capabilities: string[];
+    terminal: boolean;
+    stdin: boolean;
+  };
+  root: { layers: string[]; readOnly: boolean; driver: 'fuse-overlayfs' | 'overlay' };
+  volumes: BoundVolume[];
+  hostname?: string;
+  ids: IdMappings;
+  seccomp: { main: Uint8Array; quiet: Uint8Array };
+  limits: Limits;
+  /** Controllers to hand down; empty when the container has no cgroup of its own. */
+  controllers: string[];
+  cgroupMount?: string;
+  remove: boolean;
+  warnings: string[];
+}
+
+export interface SpecFacts {
+  host: RunHostFacts;
+  image: ImageRecord;
+  /** Absolute paths of the image's layers, lowest first. */
+  layers: string[];
+  ids: IdMappings;
+  user: PayloadUser;
+  volumes: BoundVolume[];
+  seccomp: { main: Uint8Array; quiet: Uint8Array };
+}
+
+export const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+function chooseDriver(options: RunOptions, policy: Policy, host: RunHostFacts): 'fuse-overlayfs' | 'overlay' {
+  const wanted = options.storageDriver ?? policy.run.storage_driver;
+  if (wanted !== 'auto') {
+    if (wanted === 'fuse-overlayfs' && host.fuseOverlayfs !== undefined) {
+      throw new IsoError('feature.missing', 'cannot use the storage driver fuse-overlayfs', host.fuseOverlayfs, {
+        hint: 'ask the administrator to run `iso-setup system`, or use --storage-driver overlay',
+      });
+    }
+    return wanted;
+  }
+  return host.fuseOverlayfs === undefined ? 'fuse-overlayfs' : 'overlay';
+}
+
+/** Capabilities of the container: policy, plus and minus the options, within the kernel's names. */
+export function decideCapabilities(options: RunOptions, policy: Policy): string[] {
+  const all = (list: string[]) => list.some((name) => name.toUpperCase() === 'ALL');
+  const dropped = new Set(all(options.capDrop) ? [] : options.capDrop.map(parseCapability));
+  const base = all(options.capDrop) ? [] : policy.run.capabilities;
+  if (all(options.capAdd)) {
+    throw new IsoError('usage.invalid', 'cannot use --cap-add ALL', 'capabilities are added by name', {
+      hint: 'add the ones that the program needs, for example --cap-add NET_RAW',
+    });
+  }
+  const added = options.capAdd.map(parseCapability);
+  return [...new Set([...base, ...added])].filter((name) => !dropped.has(name) || added.includes(name)).sort();
+}
+
+/** Later assignments of a name replace earlier ones. */
+export function mergeEnv(...lists: string[][]): string[] {
+  const merged = new Map<string, string>();
+  for (const assignment of lists.flat()) merged.set(assignment.slice(0, assignment.indexOf('=')), assignment);
+  return [...merged.values()];
+}
+
+function processArgs(options: RunOptions, image: ImageRecord): string[] {
+  const { entrypoint, cmd } = image.config;
+  const args = [...entrypoint, ...(options.command.length > 0 ? options.command : cmd)];
+  if (args.length > 0) return args;
+  throw new IsoError('usage.invalid', `cannot run ${image.name}`, 'no command was given and the image has none', {
+    hint: 'name a command after the image',
+  });
+}
+
+/** The specification. @throws IsoError for options that this host or policy cannot honour */
+export function compileSpec(options: RunOptions, policy: Policy, facts: SpecFacts): ContainerSpec {
+  const { host, image, user } = facts;
+  const { cgroup } = host;
+  const { limits, warnings } = decideLimits(options, policy, { ...cgroup, cpus: host.cpus });
+  const base = [`PATH=${DEFAULT_PATH}`, 'container=iso', `HOME=${user.home}`, ...(options.tty ? ['TERM=xterm'] : [])];
+  const driver = chooseDriver(options, policy, host);
+  if (driver === 'overlay' && (options.storageDriver ?? policy.run.storage_driver) === 'auto') {
+    warnings.push(`the kernel overlay driver is used: ${host.fuseOverlayfs}`);
+  }
+  return {
+    process: {
+      args: processArgs(options, image),
+      env: mergeEnv(base, image.config.env, options.env),
+      cwd: options.workdir ?? image.config.workdir,
+      user,
+      capabilities: decideCapabilities(options, policy),
+      terminal: options.tty,
+      stdin: options.interactive,
+    },
+    root: { layers: facts.layers, readOnly: options.readOnly, driver },
+    volumes: facts.volumes,
+    ids: facts.ids,
+    seccomp: facts.seccomp,
+    limits,
+    controllers: cgroup.manager === undefined ? [] : cgroup.controllers,
+    remove: options.rm,
+    warnings,
+    ...(options.hostname === undefined ? {} : { hostname: options.hostname }),
+    ...(cgroup.mount === undefined ? {} : { cgroupMount: cgroup.mount }),
+  };
+}

@@ -1,0 +1,57 @@
+/** Which volumes may be bound, and what of them stays hidden: the toolkit's own directories are never seen inside. Pure. */
+import { posix } from 'node:path';
+import type { VolumeFacts } from '../facts/volumes.js';
+import { IsoError } from '../lib/errors.js';
+import type { Volume } from './options.js';
+
+export interface BoundVolume {
+  source: string;
+  destination: string;
+  readOnly: boolean;
+  kind: 'directory' | 'file';
+  origin: string;
+  /** Paths in the container to cover, because the source holds directories of the toolkit. */
+  masks: string[];
+}
+
+/** Component-wise: `/a/bc` is not below `/a/b` (CVE-2026-48785 was a prefix comparison). */
+export function isWithin(path: string, directory: string): boolean {
+  return path === directory || directory === '/' || path.startsWith(`${directory}/`);
+}
+
+/** Directories of a user that no container may see: storage, runtime records, configuration, the session's sockets. */
+export function protectedDirectories(home: string, uid: number): string[] {
+  return [`${home}/.local/share/containers`, `${home}/.config/containers`, `/run/user/${uid}`];
+}
+
+function refuse(volume: Volume, why: string): IsoError {
+  return new IsoError('volume.refused', `cannot bind ${volume.source} into a container`, `${why} (${volume.origin})`);
+}
+
+/** @throws IsoError volume.missing, volume.refused */
+export function bindVolume(
+  volume: Volume,
+  facts: VolumeFacts | { missing: string },
+  hidden: readonly string[],
+): BoundVolume {
+  if ('missing' in facts) {
+    throw new IsoError('volume.missing', `cannot bind ${volume.source}`, `${facts.missing} (${volume.origin})`);
+  }
+  const { realPath, kind } = facts;
+  if (kind === 'socket')
+    throw refuse(volume, 'it is a socket: a container that reaches a service of the host is outside its walls');
+  if (kind === 'other') throw refuse(volume, 'it is neither a directory nor a regular file');
+  const inside = hidden.find((directory) => isWithin(realPath, directory));
+  if (inside !== undefined) throw refuse(volume, `it lies in ${inside}, which belongs to the toolkit`);
+  const masks = hidden
+    .filter((directory) => isWithin(directory, realPath))
+    .map((directory) => posix.join(volume.destination, posix.relative(realPath, directory)));
+  return {
+    source: realPath,
+    destination: volume.destination,
+    readOnly: volume.readOnly,
+    kind,
+    origin: volume.origin,
+    masks,
+  };
+}
