@@ -44,6 +44,7 @@ export const ERROR_CODES = {
   'write.failed': { exit: 73, hint: undefined },
   'lock.held': { exit: 75, hint: 'wait for the named process to end, then try again' },
   'permission.denied': { exit: 77, hint: undefined },
+  interrupted: { exit: 75, hint: 'run the command again' },
   'os.failed': { exit: 71, hint: undefined },
   internal: { exit: 70, hint: 'this is a bug of iso-toolkit: please report it with the text above' },
 } as const satisfies Record<string, { exit: number; hint: string | undefined }>;

@@ -16,7 +16,16 @@ const CLEAN_ENV = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C.UTF-8' };
 export async function run(
   program: string,
   args: readonly string[],
-  options: { input?: string; env?: Record<string, string>; accept?: readonly number[]; timeoutMs?: number } = {},
+  options: {
+    input?: string;
+    env?: Record<string, string>;
+    accept?: readonly number[];
+    timeoutMs?: number;
+    /** Also write its standard error to ours as it comes: the progress of a program that runs for minutes. */
+    showStderr?: boolean;
+    /** Ends the program. */
+    signal?: AbortSignal;
+  } = {},
 ): Promise<ExecResult> {
   const { execa } = await import('execa');
   const result = await execa(program, args, {
@@ -26,6 +35,8 @@ export async function run(
     stripFinalNewline: false,
     maxBuffer: 16 * 2 ** 20,
     timeout: options.timeoutMs ?? 120_000,
+    ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
+    ...(options.showStderr ? { stderr: ['pipe' as const, 'inherit' as const] } : {}),
     ...(options.input === undefined ? { stdin: 'ignore' as const } : { input: options.input }),
   });
   if (result.exitCode === undefined) {

@@ -1,0 +1,124 @@
+/** What the `iso-run image` commands do: call the store, print, and tell the audit trail. */
+import { readOwnIdentity } from '../facts/own-identity.js';
+import { bootstrapImage } from '../image/bootstrap.js';
+import { failureEvent, type ImageAction, successEvent } from '../image/events.js';
+import { type ImportResult, importImage } from '../image/import.js';
+import type { ImageRecord } from '../image/record.js';
+import { removeImage } from '../image/remove.js';
+import { findImage, listImages } from '../image/store.js';
+import { asIsoError, IsoError } from '../lib/errors.js';
+import { escapeControl, formatTable } from '../lib/text.js';
+import { formatSize } from '../lib/units.js';
+import { type NewEvent, recordEvent } from '../trail/record-event.js';
+import type { BootstrapOptions, ImportOptions, ListOptions } from './iso-run-image.js';
+
+const PROGRESS_MS = 100;
+
+function record(event: NewEvent): void {
+  if (!recordEvent(event)) process.stderr.write('iso-run: warning: the audit event could not be stored\n');
+}
+
+/** Runs one change of the store and records how it ended, before the error goes on. */
+async function recorded<T>(
+  action: ImageAction,
+  name: string,
+  source: string,
+  work: () => Promise<T>,
+  imageOf: (result: T) => ImageRecord | undefined,
+): Promise<T> {
+  try {
+    const result = await work();
+    const image = imageOf(result);
+    if (image !== undefined) record(successEvent(action, image));
+    return result;
+  } catch (error) {
+    record(failureEvent(action, name, source, asIsoError(error)));
+    throw error;
+  }
+}
+
+/** Lets a signal end the work in order: what was half made is removed before the command ends. */
+async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const controller = new AbortController();
+  let received: NodeJS.Signals | undefined;
+  const onSignal = (signal: NodeJS.Signals) => {
+    received = signal;
+    controller.abort();
+  };
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  for (const signal of signals) process.on(signal, onSignal);
+  try {
+    return await work(controller.signal);
+  } catch (cause) {
+    if (received === undefined) throw cause;
+    throw new IsoError('interrupted', 'the image store was left as it was', `${received} was received`, { cause });
+  } finally {
+    for (const signal of signals) process.off(signal, onSignal);
+  }
+}
+
+/** A line on a terminal that tells how far the archive was read; nothing elsewhere. */
+function progressLine(): { show(read: number, expected: number | undefined): void; clear(): void } {
+  if (!process.stderr.isTTY) return { show: () => {}, clear: () => {} };
+  let shown = 0;
+  return {
+    show: (read, expected) => {
+      if (Date.now() - shown < PROGRESS_MS) return;
+      shown = Date.now();
+      const total = expected === undefined ? '' : ` of ${formatSize(expected)}`;
+      process.stderr.write(`\r\x1b[Kreading ${formatSize(read)}${total}`);
+    },
+    clear: () => {
+      if (shown > 0) process.stderr.write('\r\x1b[K');
+    },
+  };
+}
+
+function printImage({ image, changed }: ImportResult, json: boolean | undefined): void {
+  if (json) {
+    process.stdout.write(`${JSON.stringify({ changed, image })}\n`);
+    return;
+  }
+  const note = changed ? '' : ' (unchanged: the same image was there already)';
+  process.stdout.write(`${image.name}  ${image.layers[0]}  ${formatSize(image.size)}${note}\n`);
+}
+
+const changedImage = ({ image, changed }: ImportResult) => (changed ? image : undefined);
+
+export async function importFile(file: string, name: string, options: ImportOptions): Promise<void> {
+  const line = progressLine();
+  const request = { file, name, source: file, force: options.force ?? false, onProgress: line.show };
+  const work = () =>
+    interruptible((signal) => importImage(readOwnIdentity(), { ...request, signal })).finally(line.clear);
+  printImage(await recorded('image.import', name, file, work, changedImage), options.json);
+}
+
+export async function bootstrap(name: string, options: BootstrapOptions): Promise<void> {
+  const { suite, force = false } = options;
+  const request = { name, force, showOutput: process.stderr.isTTY, ...(suite === undefined ? {} : { suite }) };
+  const work = () => interruptible((signal) => bootstrapImage(readOwnIdentity(), { ...request, signal }));
+  printImage(await recorded('image.bootstrap', name, suite ?? 'busybox', work, changedImage), options.json);
+}
+
+export async function list(options: ListOptions): Promise<void> {
+  const images = listImages(readOwnIdentity().store);
+  if (options.json) process.stdout.write(`${JSON.stringify(images)}\n`);
+  else if (options.quiet) process.stdout.write(images.map(({ name }) => `${name}\n`).join(''));
+  else {
+    const row = (image: ImageRecord) => {
+      const digest = (image.layers.at(-1) ?? '').slice('sha256:'.length).slice(0, 12);
+      return [image.name, digest, image.created.replace(/\.\d+Z$/, 'Z'), formatSize(image.size), image.source];
+    };
+    process.stdout.write(`${formatTable(['NAME', 'LAYER', 'CREATED', 'SIZE', 'SOURCE'], images.map(row))}\n`);
+  }
+}
+
+export async function inspect(name: string): Promise<void> {
+  process.stdout.write(`${JSON.stringify(findImage(readOwnIdentity().store, name), undefined, 2)}\n`);
+}
+
+export async function remove(name: string, options: { json?: boolean }): Promise<void> {
+  const work = () => interruptible(() => removeImage(readOwnIdentity(), name));
+  const image = await recorded('image.remove', name, name, work, (removed) => removed);
+  process.stdout.write(options.json ? `${JSON.stringify(image)}\n` : `removed ${escapeControl(image.name)}\n`);
+}
