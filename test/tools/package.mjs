@@ -1,0 +1,139 @@
+// Tests the Debian package: built twice alike, accepted by lintian, and in clean systems of each suite installed, used
+// on Debian's own Node, removed, and purged without a trace.
+import { createHash } from 'node:crypto';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { buildDeb } from './deb.mjs';
+import { makeRoot } from './debian-root.mjs';
+import { prepare } from './prepare.mjs';
+import { main, output, printTimes, root, run, StageError, say, stage, storeResult } from './stage.mjs';
+
+const SUITES = ['bookworm', 'trixie'];
+const COMMANDS = ['iso-setup', 'iso-run', 'iso-audit'];
+const counts = { passed: 0, failed: 0, skipped: 0 };
+
+/** One test: its promise as a name, and work that throws when the promise is broken. */
+async function test(name, work) {
+  try {
+    await work();
+    counts.passed++;
+    say(`ok      ${name}`);
+  } catch (error) {
+    counts.failed++;
+    say(`FAILED  ${name}\n        ${String(error.message ?? error).replaceAll('\n', '\n        ')}`);
+  }
+}
+
+function expect(condition, message) {
+  if (!condition) throw new StageError(message);
+}
+
+const digest = (file) => createHash('sha256').update(readFileSync(file)).digest('hex');
+
+/** npm names of the libraries whose code is in the package. */
+function bundledModules(deb) {
+  const place = mkdtempSync('/tmp/iso-toolkit-deb.');
+  try {
+    run('dpkg-deb', ['--extract', deb, place]);
+    const folder = join(place, 'usr/lib/iso-toolkit');
+    const bundles = readdirSync(folder).filter((file) => file.endsWith('.js'));
+    const text = bundles.map((file) => readFileSync(join(folder, file), 'utf8')).join('\n');
+    // esbuild names the file that each part of a bundle came from.
+    return new Set([...text.matchAll(/^\/\/ node_modules\/((?:@[^/\n]+\/)?[^/\n]+)/gm)].map((match) => match[1]));
+  } finally {
+    rmSync(place, { recursive: true });
+  }
+}
+
+async function testBuild(deb) {
+  await test('two builds give the same package', () => {
+    const again = buildDeb('again');
+    expect(digest(deb) === digest(again), `${deb} and ${again} differ`);
+  });
+  await test('lintian finds no error and no warning', () => {
+    const { stdout, status } = run('lintian', ['--allow-root', '--fail-on', 'error,warning', '--', deb], {
+      capture: true,
+      accept: [0, 2],
+    });
+    expect(status === 0, stdout);
+  });
+  await test('debian/copyright names every bundled library', () => {
+    const copyright = readFileSync(join(root, 'debian/copyright'), 'utf8');
+    const bundled = bundledModules(deb);
+    expect(bundled.has('commander'), 'no library was found in the bundles');
+    const unnamed = [...bundled, 'koffi'].filter((name) => !copyright.includes(` node_modules/${name}/*`));
+    expect(unnamed.length === 0, `not named: ${unnamed.join(', ')}`);
+  });
+}
+
+// Every file but those that package tools keep for themselves; contents of configuration count too.
+const SNAPSHOT = `
+find / -xdev \\( -path /proc -o -path /sys -o -path /dev -o -path /tmp -o -path /var/cache -o -path /var/lib/apt \\
+  -o -path /var/lib/dpkg -o -path '/var/log/apt' -o -path /var/log/dpkg.log -o -path /var/log/alternatives.log \\
+  -o -path '/etc/*-' -o -path /etc/.pwd.lock -o -path /run -o -name '*.pyc' \\) -prune -o -print | sort
+find /etc -type f ! -name '*-' ! -name .pwd.lock -exec sha256sum {} + | sort`;
+
+const INSTALL =
+  'apt-get install -y -qq --no-install-recommends /tmp/*.deb busybox-static >/tmp/out 2>&1 || { cat /tmp/out; exit 1; }';
+const AS_USER = 'runuser -u carol -- env -i HOME=/home/carol USER=carol PATH=/usr/bin:/bin';
+
+const USE = `
+for command in ${COMMANDS.join(' ')}; do $command --version; done
+useradd -m carol
+iso-setup user carol >/dev/null
+cd /home/carol
+${AS_USER} iso-run image bootstrap base >/dev/null
+${AS_USER} iso-run run --rm base sh -c 'echo "inside: $(id -u) $(hostname)"'`;
+
+async function testSuite(suite, deb) {
+  const clean = makeRoot(suite, [deb]);
+  try {
+    await test(`${suite}: installs with its dependencies`, () => clean.sh(`apt-get update -qq; ${INSTALL}`));
+    const node = clean.sh('node --version; dpkg -S /usr/bin/node').stdout.trim().replace('\n', ', ');
+    await test(`${suite}: purges`, () => clean.sh('apt-get purge -y -qq iso-toolkit'));
+    const before = clean.sh(SNAPSHOT).stdout;
+    await test(`${suite}: installs again`, () => clean.sh(INSTALL));
+    await test(`${suite}: provisions a user who runs a container, on Debian's Node (${node})`, () => {
+      const { stdout } = clean.sh(USE);
+      expect(COMMANDS.every((command) => stdout.includes(`${command} `)) && /inside: 0 /.test(stdout), stdout);
+    });
+    await test(`${suite}: installs over itself`, () => clean.sh('apt-get install -y -qq --reinstall /tmp/*.deb'));
+    await test(`${suite}: removed, keeps what the administrator declared`, () => {
+      clean.sh('mkdir -p /etc/iso && echo "# kept" >/etc/iso/policy.toml && apt-get remove -y -qq iso-toolkit');
+      clean.sh('test -f /etc/iso/policy.toml && test ! -e /usr/bin/iso-run');
+    });
+    await test(`${suite}: purged, leaves nothing behind`, () => {
+      clean.sh('apt-get purge -y -qq iso-toolkit; userdel -r carol 2>/dev/null');
+      const after = clean.sh(SNAPSHOT).stdout.split('\n');
+      const known = new Set(before.split('\n'));
+      const now = new Set(after);
+      const left = after.filter((line) => !known.has(line));
+      const gone = [...known].filter((line) => !now.has(line));
+      expect(
+        left.length + gone.length === 0,
+        [...left.map((l) => `left: ${l}`), ...gone.map((l) => `gone: ${l}`)].join('\n'),
+      );
+    });
+  } finally {
+    clean.remove();
+  }
+}
+
+await main(async () => {
+  if (process.getuid() !== 0)
+    throw new StageError('the package test installs into systems of its own, which needs root');
+  await stage('prepare', () => prepare(['build', 'package', 'lint']));
+  let deb;
+  await stage('build', async () => {
+    await test('dpkg-buildpackage gives a package', () => {
+      deb = buildDeb();
+    });
+    if (deb) await testBuild(deb);
+  });
+  if (deb) say(output('dpkg-deb', ['--info', deb]).split('\n').slice(1, 2).join());
+  for (const suite of deb ? SUITES : []) await stage(suite, () => testSuite(suite, deb));
+  storeResult('package', counts);
+  printTimes();
+  say(`\npackage: ${counts.passed} passed, ${counts.failed} failed`);
+  if (counts.failed > 0) process.exitCode = 1;
+});

@@ -1,0 +1,163 @@
+// `npm run quickstart`: from a clone on a fresh Debian to an installed toolkit, a provisioned user, a container with
+// proof of its isolation, and the report. Every line below a "$" is the real output of that command.
+import { chmodSync, cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { buildDeb } from './deb.mjs';
+import { prepare } from './prepare.mjs';
+import { main, printTimes, progress, run, StageError, say, seconds, stage } from './stage.mjs';
+
+const USER = 'iso-demo';
+const NODE = '/usr/bin/node';
+const PATH = '/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin';
+const ROOT_ENV = { PATH, HOME: '/root', LC_ALL: 'C.UTF-8' };
+
+const quote = (words) =>
+  words.map((word) => (/^[\w@%+=:,./~-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`)).join(' ');
+
+/** Shows a command with its output as it comes; one that shall be refused must end with `status`. */
+function show(prompt, words, program, args, { status = 0, env = ROOT_ENV, cwd = '/' } = {}) {
+  say(`\n${prompt} ${quote(words)}`);
+  const ended = run(program, args, { env, cwd, accept: Array.from({ length: 256 }, (_, code) => code) }).status;
+  if (status !== undefined && ended !== status) {
+    throw new StageError(`${quote(words)}: ended with status ${ended}, expected ${status}`);
+  }
+  if (ended !== 0) say(`[status ${ended}]`);
+}
+
+const asRoot = (words, options) => show('#', words, words[0], words.slice(1), options);
+
+/** As the demo user in a login's environment, which is all that an ordinary user has. */
+function asUser(words, options) {
+  const home = `/home/${USER}`;
+  const args = [
+    '-u',
+    USER,
+    '--',
+    'env',
+    '-i',
+    `HOME=${home}`,
+    `USER=${USER}`,
+    `PATH=${PATH}`,
+    'LC_ALL=C.UTF-8',
+    ...words,
+  ];
+  show(`${USER}$`, words, 'runuser', args, { cwd: home, ...options });
+}
+
+const succeeds = (program, args) => run(program, args, { capture: true, accept: [0, 1, 2] }).status === 0;
+
+/**
+ * Debian's nodejs package, which ours depends on, would overwrite a Node that was put at /usr/bin/node without dpkg's
+ * knowledge, and npm with it would stop working. A local diversion keeps it: Debian's lands beside it.
+ */
+function keepForeignNode() {
+  if (!existsSync(NODE) || succeeds('dpkg-query', ['--search', NODE])) return;
+  if (run('dpkg-divert', ['--list', NODE], { capture: true }).stdout !== '') return;
+  asRoot(['dpkg-divert', '--local', '--no-rename', '--divert', `${NODE}.distrib`, '--add', NODE]);
+  say(`Your ${NODE} belongs to no package: Debian's own will be ${NODE}.distrib, and yours stays what it is.`);
+}
+
+function installDeb(deb) {
+  // apt reads the file as the user _apt, who may not look into the checkout.
+  const place = mkdtempSync('/var/tmp/iso-toolkit-deb.');
+  const copy = join(place, basename(deb));
+  chmodSync(place, 0o755);
+  cpSync(deb, copy);
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  const apt = ['install', '-y', '-qq', '--reinstall', '--allow-downgrades', '--no-install-recommends'];
+  say(`\n# apt-get install ./${basename(deb)} busybox-static`);
+  try {
+    const { stdout, stderr } = run('apt-get', [...apt, copy, 'busybox-static'], { capture: true, env });
+    // dpkg's own progress says little; what our package did to the host is the point.
+    const lines = `${stdout}${stderr}`.split('\n');
+    const ours = lines.findIndex((line) => line.startsWith('Setting up iso-toolkit'));
+    say(lines.slice(Math.max(ours, 0)).filter(Boolean).join('\n'));
+  } finally {
+    rmSync(place, { recursive: true });
+  }
+}
+
+function provision() {
+  if (!succeeds('getent', ['passwd', USER])) asRoot(['useradd', '--create-home', '--shell', '/bin/bash', USER]);
+  asRoot(['iso-setup', 'user', USER]);
+  say('\nA second run has nothing to do, and says why:');
+  asRoot(['iso-setup', 'user', USER, '--dry-run']);
+}
+
+const PROOF = `echo "ids inside       $(id -u):$(id -g)"
+echo "uid map          $(tr -s ' ' <  /proc/self/uid_map | head -1) (inside, outside, how many)"
+for name in user pid mnt net ipc uts cgroup; do echo "namespace        $(readlink /proc/self/ns/$name)"; done
+echo "interfaces       $(ls /sys/class/net | tr '\\n' ' ')"
+echo "processes        $(ls /proc | grep -c '^[0-9]') visible"
+grep -E '^(Seccomp|NoNewPrivs|CapEff|CapBnd):' /proc/self/status | tr '\\t' ' '`;
+
+function runContainers() {
+  if (
+    !succeeds('runuser', [
+      '-u',
+      USER,
+      '--',
+      'env',
+      '-i',
+      `HOME=/home/${USER}`,
+      `PATH=${PATH}`,
+      'iso-run',
+      'image',
+      'inspect',
+      'base',
+    ])
+  ) {
+    asUser(['iso-run', 'image', 'bootstrap', 'base']);
+  }
+  asUser(['iso-run', 'image', 'ls']);
+  say('\nOutside, as the same user:');
+  asUser([
+    'sh',
+    '-c',
+    'id -u; for name in user pid mnt net ipc uts cgroup; do readlink /proc/self/ns/$name; done; ls /sys/class/net',
+  ]);
+  say('\nInside a container:');
+  asUser(['iso-run', 'run', '--rm', 'base', 'sh', '-c', PROOF]);
+}
+
+function showRefusals() {
+  say('The container may not mount, by the system-call filter:');
+  asUser(['iso-run', 'run', '--rm', 'base', 'mount', '-t', 'tmpfs', 'none', '/mnt'], { status: 1 });
+  say('\nThe store of the toolkit is not to be seen from inside:');
+  asUser(['iso-run', 'run', '--rm', '-v', `/home/${USER}/.local/share/containers:/x`, 'base', 'true'], { status: 125 });
+  say('\nWhat does not exist:');
+  asUser(['iso-run', 'run', '--rm', 'no-such-image', 'true'], { status: 125 });
+  asRoot(['iso-setup', 'user', 'root'], { status: 77 });
+}
+
+await main(async () => {
+  if (process.getuid() !== 0) {
+    throw new StageError('quickstart installs a package and makes a user, which needs root', 'sudo npm run quickstart');
+  }
+  await stage('1 prepare: Debian packages and npm modules', () => prepare(['build', 'package']));
+  const deb = await stage('2 build the Debian package', () => {
+    const built = buildDeb();
+    say(built);
+    return built;
+  });
+  await stage('3 install it', () => {
+    keepForeignNode();
+    installDeb(deb);
+    asRoot(['iso-setup', '--version']);
+  });
+  await stage(`4 provision the user ${USER}`, provision);
+  await stage('5 run containers as that user', runContainers);
+  await stage('6 what is refused', showRefusals);
+  // Findings are an answer, not a failure: status 2 says that there are some.
+  await stage('7 report', () => asRoot(['iso-audit', 'report', '--user', USER], { status: undefined }));
+  printTimes();
+  progress(`done in ${seconds()}`);
+  say(`
+The toolkit is installed. Go on with:   su - ${USER}    and   iso-run run --rm -it base sh
+Remove everything:                      apt-get purge iso-toolkit; userdel -r ${USER}`);
+  if (existsSync(`${NODE}.distrib`)) {
+    say(
+      `Debian's Node beside yours:             apt-get purge nodejs; dpkg-divert --local --no-rename --remove ${NODE}`,
+    );
+  }
+});
