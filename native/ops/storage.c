@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
@@ -33,25 +34,41 @@ int op_overlay(struct stage_state *state, const struct op *op) {
   return mount("overlay", op->arg[3].text, "overlay", MS_NOSUID | MS_NODEV, options) < 0 ? -errno : 0;
 }
 
-/* Started in the foreground fuse-overlayfs forks its daemon once the mount answers, so its exit means mounted. The daemon
- * is adopted by the session, pid 1 here, and ends with it. */
+/* Shows the caller what a failed program wrote; a successful one's remarks stay unsaid. */
+static void show_complaint(int complaint_fd) {
+  char text[1024];
+  ssize_t length = pread(complaint_fd, text, sizeof text, 0);
+  if (length > 0 && write(2, text, (size_t)length) < 0) return;
+}
+
+_Noreturn static void exec_fuse_overlayfs(const struct op *op, char *options, int complaint_fd) {
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, NULL);
+  char *argv[] = {(char *)(uintptr_t)"fuse-overlayfs", (char *)(uintptr_t)"-o", options,
+                  (char *)(uintptr_t)op->arg[4].text, NULL};
+  if (dup2(complaint_fd, 2) < 0) _exit(126);
+  execve(op->arg[0].text, argv, (char *[]){(char *)(uintptr_t)"PATH=/usr/bin:/bin", NULL});
+  _exit(127);
+}
+
+/* fuse-overlayfs forks its daemon once the mount answers, so its exit means mounted. The daemon is adopted by the session,
+ * pid 1 here, and ends with it. */
 int op_fuse_overlayfs(struct stage_state *state, const struct op *op) {
   char options[MAX_OPTIONS];
   int error = overlay_options(op, 1, options);
   if (error) return error;
+  autoclose int complaint_fd = memfd_create("fuse-overlayfs", MFD_CLOEXEC);
+  if (complaint_fd < 0) return -errno;
   pid_t pid = fork();
   if (pid < 0) return -errno;
-  if (pid == 0) {
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-    char *argv[] = {(char *)(uintptr_t)"fuse-overlayfs", (char *)(uintptr_t)"-o", options, (char *)(uintptr_t)op->arg[4].text, NULL};
-    execve(op->arg[0].text, argv, (char *[]){(char *)(uintptr_t)"PATH=/usr/bin:/bin", NULL});
-    _exit(127);
-  }
+  if (pid == 0) exec_fuse_overlayfs(op, options, complaint_fd);
   int status = wait_for(pid);
   state->detail = (uint32_t)status;
-  if (status != 0) return status == 127 << 8 ? -ENOENT : -EIO;
+  if (status != 0) {
+    show_complaint(complaint_fd);
+    return status == 127 << 8 ? -ENOENT : -EIO;
+  }
   struct mount_attr attr = {.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV};
   long set = syscall(SYS_mount_setattr, AT_FDCWD, op->arg[4].text, 0, &attr, sizeof attr);
   return set < 0 ? -errno : 0;

@@ -17,7 +17,10 @@ async function prepare(image: string, command: string[], flags: RunFlags) {
 async function run(image: string, command: string[], flags: RunFlags): Promise<void> {
   const { recordRefusal } = await import('../run/refusals.js');
   const { options, prepared } = await recordRefusal(image, () => prepare(image, command, flags));
-  for (const warning of prepared.spec.warnings) process.stderr.write(`iso-run: warning: ${warning}\n`);
+  // Scripts want a quiet standard error; the trail holds the warnings in any case.
+  if (process.stderr.isTTY) {
+    for (const warning of prepared.spec.warnings) process.stderr.write(`iso-run: warning: ${warning}\n`);
+  }
   const { runContainer } = await import('../run/run-container.js');
   process.exitCode = await runContainer(prepared, options.name);
 }

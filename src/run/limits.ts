@@ -46,6 +46,7 @@ export function decideLimits(options: RunOptions, policy: Policy, host: Host): L
   }
   const decision: LimitDecision = { limits: {}, warnings: [] };
   const fallback = defaults(policy);
+  const unheld: IsoError[] = [];
   for (const key of ['memory', 'cpus', 'pids'] as const) {
     const value = options[key] ?? fallback[key];
     if (value === undefined) continue;
@@ -54,9 +55,12 @@ export function decideLimits(options: RunOptions, policy: Policy, host: Host): L
       continue;
     }
     const asked = options[key] !== undefined;
-    const error = missing(asked ? OPTION[key] : `the policy's run.${key} limit`, CONTROLLER[key], host);
+    const error = missing(asked ? OPTION[key] : `the policy's run.${key}`, CONTROLLER[key], host);
     if (asked || policy.run.missing === 'error') throw error;
-    decision.warnings.push(`${error.what}: ${error.why}`);
+    unheld.push(error);
+  }
+  if (unheld.length > 0) {
+    decision.warnings.push(`${unheld.map(({ what }) => what).join(', ')}: ${unheld[0]?.why}`);
   }
   return decision;
 }

@@ -100,6 +100,12 @@ function report(prepared: PreparedRun, named: Named, event: Omit<NewEvent, 'cont
   recordEvent({ ...event, container, plan: prepared.digest });
 }
 
+function startDetails({ spec }: PreparedRun, pid: number): Record<string, string | number> {
+  const warnings = spec.warnings.join('; ').slice(0, 1024);
+  const command = spec.process.args.join(' ').slice(0, 256);
+  return { command, pid, storageDriver: spec.root.driver, ...(warnings === '' ? {} : { warnings }) };
+}
+
 async function launchContainer(prepared: PreparedRun, named: Named): Promise<LaunchOutcome> {
   const { path } = named.directory;
   const state: ContainerState = { status: 'created' };
@@ -118,7 +124,7 @@ async function launchContainer(prepared: PreparedRun, named: Named): Promise<Lau
         outcome: 'success',
         severity: 'info',
         message: `container ${named.name} started`,
-        details: { command: prepared.spec.process.args.join(' ').slice(0, 256), pid },
+        details: startDetails(prepared, pid),
       });
     },
   });
