@@ -1,5 +1,6 @@
 /** What /proc tells about one process, held by descriptor so that a reused pid can never answer for another. */
 import { closeSync, constants, openSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import type { IdMapping } from '../lib/id-mapping.js';
 import { cFunction, errnoError } from '../sys/ffi.js';
 
 /** <linux/capability.h>, by number. */
@@ -63,7 +64,7 @@ export function parseStatus(text: string): ProcessStatus {
 }
 
 /** Rows of uid_map or gid_map (user_namespaces(7)). Pure. */
-export function parseIdMap(text: string): { containerId: number; hostId: number; size: number }[] {
+export function parseIdMap(text: string): IdMapping[] {
   return text
     .split('\n')
     .filter((line) => line.trim() !== '')

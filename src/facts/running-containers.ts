@@ -15,6 +15,7 @@ import {
   parseIdMap,
   parseStatus,
 } from './processes.js';
+import { mergeRanges } from './subid-faults.js';
 import type { IdRange } from './subids.js';
 
 /** Who a container may run as: its user and that user's subordinate ids. */
@@ -138,7 +139,9 @@ export function readForeignMappings(container: RunningContainer, which: 'root' |
 }
 
 function coveredBy(part: IdRange, ranges: readonly IdRange[]): boolean {
-  return ranges.some(({ start, count }) => part.start >= start && part.start + part.count <= start + count);
+  return mergeRanges(ranges).some(
+    ({ start, count }) => part.start >= start && part.start + part.count <= start + count,
+  );
 }
 
 /** Threads (host ids) that could gain privileges by executing a file. */

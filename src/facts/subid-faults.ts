@@ -50,17 +50,20 @@ interface Owned extends IdRange {
   owner: string;
 }
 
-/** The length of the longest run of ids without a gap: adjacent lines of one owner count as one range. Pure. */
-export function longestRun(ranges: readonly IdRange[]): number {
-  let longest = 0;
-  let run: IdRange | undefined;
+/** The same ids in as few ranges as possible: what touches or overlaps becomes one. Pure. */
+export function mergeRanges(ranges: readonly IdRange[]): IdRange[] {
+  const merged: IdRange[] = [];
   for (const range of [...ranges].sort((a, b) => a.start - b.start)) {
-    const last = Math.max(lastId(range), run ? lastId(run) : 0);
-    const start = run && range.start <= lastId(run) + 1 ? run.start : range.start;
-    run = { start, count: last - start + 1 };
-    longest = Math.max(longest, run.count);
+    const last = merged.at(-1);
+    if (last && range.start <= lastId(last) + 1) last.count = Math.max(lastId(last), lastId(range)) - last.start + 1;
+    else merged.push({ start: range.start, count: range.count });
   }
-  return longest;
+  return merged;
+}
+
+/** The length of the longest run of ids without a gap. Pure. */
+export function longestRun(ranges: readonly IdRange[]): number {
+  return Math.max(0, ...mergeRanges(ranges).map(({ count }) => count));
 }
 
 /**

@@ -1,0 +1,31 @@
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { loadRules } from '../../../src/audit/load-rules.js';
+import { PROBES, probeKey } from '../../../src/audit/probes.js';
+
+const rules = loadRules(join(import.meta.dirname, '../../../audit-rules/checks'));
+
+test('the rules are those of the golden file', async () => {
+  const lines = rules.map((rule) => {
+    const check = rule.check.map(({ probe, argument, op, expected }) => {
+      const wanted = expected === undefined ? '' : ` ${JSON.stringify(expected)}`;
+      return `    ${probeKey(probe, argument)} ${op}${wanted}`;
+    });
+    const head = `${rule.id} ${rule.severity} ${rule.scope} ${rule.strength}: ${rule.title}`;
+    return [head, ...check].join('\n');
+  });
+  await expect(`${lines.join('\n')}\n`).toMatchFileSnapshot('rules.golden');
+});
+
+test.each(rules.map((rule) => [rule.id, rule] as const))('%s says why it matters and what to do', (_id, rule) => {
+  expect(rule.rationale.length).toBeGreaterThan(40);
+  expect(rule.remediation.text.length).toBeGreaterThan(20);
+  // A command for people must not be one that does something else when a name holds a blank.
+  expect(rule.remediation.command ?? '').not.toMatch(/[`$;|]/);
+});
+
+test('every probe is asked for by a rule', () => {
+  const asked = new Set<string>(rules.flatMap((rule) => rule.check.map(({ probe }) => probe)));
+  const offered = Object.values(PROBES).flatMap((probes) => Object.keys(probes));
+  expect(offered.filter((probe) => !asked.has(probe))).toEqual([]);
+});
