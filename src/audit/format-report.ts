@@ -26,18 +26,21 @@ const OPERATOR: Record<Evidence['op'], string> = {
 const MAX_ITEMS = 5;
 
 function formatValue(value: FactValue): string {
-  if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') return String(value);
-  if (value.length === 0) return 'none';
-  const rest = value.length - MAX_ITEMS;
-  return `${value.slice(0, MAX_ITEMS).join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`;
+  return typeof value === 'object' ? value.join(', ') || 'none' : String(value);
 }
 
-/** What was measured against what is wanted, in one line. */
-export function formatEvidence({ probe, op, expected, policy, value, why }: Evidence): string {
+/** What was measured against what is wanted: one line, and one more for each item where there are several. */
+export function formatEvidence({ probe, op, expected, policy, value, why }: Evidence): string[] {
   const wanted = `${OPERATOR[op]}${expected === undefined ? '' : formatValue(expected)}`;
   const source = policy === undefined ? '' : ` by ${policy}`;
-  const found = [...(value === undefined ? [] : [formatValue(value)]), ...(why === undefined ? [] : [why])].join('; ');
-  return `${probe}: ${found}${value === undefined ? '' : ` (wanted: ${wanted}${source})`}`;
+  if (value === undefined) return [`${probe}: ${why ?? 'not measured'}`];
+  const reason = why === undefined ? '' : `; ${why}`;
+  if (typeof value !== 'object' || value.length < 2) {
+    return [`${probe}: ${formatValue(value)}${reason} (wanted: ${wanted}${source})`];
+  }
+  const rest = value.length - MAX_ITEMS;
+  const items = value.slice(0, MAX_ITEMS).map((item) => `  ${item}`);
+  return [`${probe}${reason} (wanted: ${wanted}${source}):`, ...items, ...(rest > 0 ? [`  and ${rest} more`] : [])];
 }
 
 function formatFinding(finding: Finding, paint: (text: string, result: Result) => string): string[] {
@@ -50,7 +53,7 @@ function formatFinding(finding: Finding, paint: (text: string, result: Result) =
     if (evidence.result === 'pass') continue;
     // One that does not apply explains a rule which as a whole does not apply, and nothing else.
     if (evidence.result === 'notapplicable' && result !== 'notapplicable') continue;
-    lines.push(`${indent}${escapeControl(formatEvidence(evidence))}`);
+    lines.push(...formatEvidence(evidence).map((line) => indent + escapeControl(line)));
   }
   if (result === 'fail') {
     lines.push(`${indent}fix: ${escapeControl(finding.remediation.text)}`);
