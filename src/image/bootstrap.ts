@@ -19,7 +19,7 @@ import { parseApplets, parseVersion, planTree, type TreeEntry } from './busybox-
 import { isStaticElf } from './elf.js';
 import { type ImportRequest, type ImportResult, importImage } from './import.js';
 import { parseReference } from './reference.js';
-import { makeWorkspace, type Workspace } from './workspace.js';
+import { type Workspace, withWorkspace } from './workspace.js';
 
 export const BUSYBOX = '/bin/busybox';
 const MMDEBSTRAP = '/usr/bin/mmdebstrap';
@@ -106,15 +106,13 @@ async function makeDebianArchive(
  */
 export async function bootstrapImage(identity: OwnIdentity, request: BootstrapRequest): Promise<ImportResult> {
   const what = `cannot make the image ${parseReference(request.name)}`;
-  const workspace = await makeWorkspace(identity);
-  const file = join(workspace.path, 'archive.tar');
-  try {
+  return await withWorkspace(identity, async (workspace) => {
+    const file = join(workspace.path, 'archive.tar');
+    const { suite } = request;
     const source =
-      request.suite === undefined
+      suite === undefined
         ? await makeBusyboxArchive(workspace, file, what)
-        : await makeDebianArchive(file, what, request.suite, request);
+        : await makeDebianArchive(file, what, suite, request);
     return await importImage(identity, { ...request, file, source });
-  } finally {
-    await workspace.remove();
-  }
+  });
 }

@@ -6,7 +6,9 @@ import type { Readable } from 'node:stream';
 import { IsoError } from '../lib/errors.js';
 import type { IdMappings } from '../lib/id-mapping.js';
 import { runConfined } from '../sys/launcher/confined.js';
+import { compileFilter } from '../sys/libseccomp.js';
 import type { Compression } from './archive-format.js';
+import { toolFilters } from './tool-filter.js';
 
 const DEST = '/dest';
 
@@ -67,9 +69,18 @@ interface Outcome {
   stderr: string;
 }
 
+let compiled: { main: Uint8Array; quiet: Uint8Array } | undefined;
+
+/** Compiled once a command: it takes milliseconds. */
+function filters(): { main: Uint8Array; quiet: Uint8Array } {
+  const { main, quiet } = toolFilters();
+  compiled ??= { main: compileFilter(main), quiet: compileFilter(quiet) };
+  return compiled;
+}
+
 function confined({ ids, directory }: Tools, argv: string[], stdin?: Readable): Promise<Outcome> {
   const binds = [{ source: directory, target: DEST, writable: true }];
-  return runConfined({ ids, argv, binds, ...(stdin === undefined ? {} : { stdin }) });
+  return runConfined({ ids, argv, binds, seccomp: filters(), ...(stdin === undefined ? {} : { stdin }) });
 }
 
 async function demand(tools: Tools, argv: string[]): Promise<string> {
@@ -115,7 +126,7 @@ export async function measureTree(tools: Tools): Promise<{ bytes: number; entrie
 
 /** Gives the tree's root directory back to the user, whatever the archive said, so that it can be renamed and opened. */
 export async function ownRoot(tools: Tools): Promise<void> {
-  await demand(tools, ['/usr/bin/chown', '0:0', DEST]);
+  await demand(tools, ['/usr/bin/chown', '+0:+0', DEST]);
   await demand(tools, ['/usr/bin/chmod', '0755', DEST]);
 }
 

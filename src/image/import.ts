@@ -11,7 +11,7 @@ import { parseReference } from './reference.js';
 import { listImages, lookUpImage, writeRecord } from './store.js';
 import { withStoreLock } from './store-lock.js';
 import { requireUnused, takeUnusedLayers } from './usage.js';
-import { makeWorkspace, type Workspace } from './workspace.js';
+import { type Workspace, withWorkspace } from './workspace.js';
 
 const PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
@@ -97,8 +97,7 @@ async function importArchive(identity: OwnIdentity, archive: Archive, request: I
     const present = requireReplaceable(identity, request, await digestOf(archive));
     if (present !== undefined) return { image: present, changed: false };
   }
-  const workspace = await makeWorkspace(identity);
-  try {
+  return await withWorkspace(identity, async (workspace) => {
     const layer = await extractLayer(identity, workspace, archive);
     request.signal?.throwIfAborted();
     return await withStoreLock(identity.store, () => {
@@ -106,9 +105,7 @@ async function importArchive(identity: OwnIdentity, archive: Archive, request: I
       if (present !== undefined) return { image: present, changed: false };
       return { image: store(identity, workspace, layer, request), changed: true };
     });
-  } finally {
-    await workspace.remove();
-  }
+  });
 }
 
 /**

@@ -16,8 +16,6 @@ export interface Workspace {
   path: string;
   /** Where a root file system goes: an empty directory of the user. */
   root: string;
-  /** Removes the workspace and all that is in it, whoever owns it. */
-  remove(): Promise<void>;
 }
 
 function openDirectory(path: string): number {
@@ -45,8 +43,25 @@ function takeAbandoned(tmp: string): { path: string; fd: number }[] {
   return taken;
 }
 
+/**
+ * Runs `work` in a new workspace and removes that with all that is in it. An error of the work counts more than one of
+ * the removal: what stays behind has no holder, and the next command sweeps it.
+ */
+export async function withWorkspace<T>(owner: StoreOwner, work: (workspace: Workspace) => Promise<T>): Promise<T> {
+  const workspace = await makeWorkspace(owner);
+  let result: T;
+  try {
+    result = await work(workspace);
+  } catch (error) {
+    await workspace.remove().catch(() => undefined);
+    throw error;
+  }
+  await workspace.remove();
+  return result;
+}
+
 /** Makes the store where it is missing, sweeps what dead commands left, and makes a workspace. */
-export async function makeWorkspace(owner: StoreOwner): Promise<Workspace> {
+async function makeWorkspace(owner: StoreOwner): Promise<Workspace & { remove(): Promise<void> }> {
   const tmp = join(owner.store, 'tmp');
   try {
     prepareStore(owner.store);

@@ -12,8 +12,8 @@ export interface ConfinedRequest {
   argv: readonly string[];
   binds: readonly { source: string; target: string; writable: boolean }[];
   stdin?: Readable;
-  /** Compiled filters, outermost last. */
-  seccomp?: readonly Uint8Array[];
+  /** Compiled filters: denials by `main` are logged, those by `quiet`, loaded after it, are not. */
+  seccomp?: { main: Uint8Array; quiet: Uint8Array };
 }
 
 export interface ConfinedResult {
@@ -62,7 +62,10 @@ export function confinedPlan(request: ConfinedRequest): LaunchPlan {
   add('container', 'ids', 0, 0);
   add('container', 'caps', CAPABILITIES, CAPABILITIES, 0n, 0n);
   add('container', 'no-new-privs');
-  for (const program of request.seccomp ?? []) add('container', 'seccomp', SECCOMP_FILTER_FLAG_LOG, program);
+  if (request.seccomp) {
+    add('container', 'seccomp', SECCOMP_FILTER_FLAG_LOG, request.seccomp.main);
+    add('container', 'seccomp', 0, request.seccomp.quiet);
+  }
   for (const value of request.argv) add('container', 'arg', value);
   for (const value of ['PATH=/usr/bin:/bin', 'LC_ALL=C.UTF-8']) add('container', 'env', value);
   add('container', 'exec', '/usr/bin:/bin');
