@@ -1,0 +1,192 @@
+/*
+ * iso-home: does root's work inside a user's home as that user, so that nothing there can turn it against the host.
+ *
+ *   caller (root, or the user)                         iso-home
+ *     fd 3  "iso-home-1" uid gid N gid*N home op* ---->  decode all, refuse all or nothing
+ *                                                        become the user, verify, open the home
+ *     fd 4  <------------------------------------------  per op: errno component type mode uid gid links size project
+ *                                                        content; last: "end", or "fatal" STAGE errno
+ *
+ * An op is its name, a path below the home ("" is the home), and as its row in home-ops.c says a number and content.
+ * Paths are walked with openat2(2); no link is followed and no mount crossed. No policy lives here.
+ */
+#include "home.h"
+#include "wire.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum { REQUEST_FD = 3, REPORT_FD = 4, MAX_REQUESTS = 4096 };
+
+struct job {
+  uid_t uid;
+  gid_t gid;
+  size_t group_count;
+  gid_t *groups;
+  const char *home;
+  size_t request_count;
+  struct request requests[MAX_REQUESTS];
+};
+
+static FILE *report;
+
+static void put(const void *bytes, size_t size) {
+  unsigned char length[4] = {(unsigned char)size, (unsigned char)(size >> 8), (unsigned char)(size >> 16),
+                             (unsigned char)(size >> 24)};
+  (void)fwrite(length, 1, sizeof length, report);
+  (void)fwrite(bytes, 1, size, report);
+  (void)fputc(0, report);
+}
+
+static void put_text(const char *text) { put(text, strlen(text)); }
+
+static void put_number(uint64_t number) {
+  char text[24];
+  int length = snprintf(text, sizeof text, "%llu", (unsigned long long)number);
+  put(text, (size_t)length);
+}
+
+static int fatal(const char *stage, int error) {
+  put_text("fatal");
+  put_text(stage);
+  put_number((uint64_t)-error);
+  (void)fflush(report);
+  return 1;
+}
+
+static void put_outcome(const struct outcome *outcome) {
+  const char type[2] = {outcome->type ? outcome->type : '?', 0};
+  put_number((uint64_t)-outcome->error);
+  put_number(outcome->error ? outcome->component : 0);
+  put_text(type);
+  put_number(outcome->stat.st_mode & 07777);
+  put_number(outcome->stat.st_uid);
+  put_number(outcome->stat.st_gid);
+  put_number(outcome->stat.st_nlink);
+  put_number((uint64_t)outcome->stat.st_size);
+  put_number(outcome->project);
+  put(outcome->content ? outcome->content : "", outcome->error ? 0 : outcome->content_size);
+}
+
+static int next_number(struct wire *wire, uint64_t max, uint64_t *ret) {
+  const char *text = NULL;
+  int error = wire_text(wire, &text);
+  if (!error) error = wire_number(text, ret);
+  return error ? error : *ret > max ? -ERANGE : 0;
+}
+
+static int decode_identity(struct wire *wire, struct job *job) {
+  const char *version = NULL;
+  uint64_t uid = 0, gid = 0, count = 0, group = 0;
+  if (wire_text(wire, &version) || strcmp(version, "iso-home-1") != 0) return -EPROTO;
+  /* Ids 0 and -1 never: the first is what this program exists to leave, the second means "unchanged". */
+  if (next_number(wire, UINT32_MAX - 1, &uid) || uid == 0) return -EBADMSG;
+  if (next_number(wire, UINT32_MAX - 1, &gid)) return -EBADMSG;
+  if (next_number(wire, HOME_MAX_GROUPS, &count)) return -EBADMSG;
+  job->groups = calloc(count + 1, sizeof *job->groups);
+  if (!job->groups) return -ENOMEM;
+  for (uint64_t i = 0; i < count; i++) {
+    if (next_number(wire, UINT32_MAX - 1, &group)) return -EBADMSG;
+    job->groups[i] = (gid_t)group;
+  }
+  job->uid = (uid_t)uid;
+  job->gid = (gid_t)gid;
+  job->group_count = count;
+  if (wire_text(wire, &job->home) || job->home[0] != '/') return -EBADMSG;
+  return 0;
+}
+
+static int decode_request(struct wire *wire, struct request *request) {
+  const char *name = NULL;
+  if (wire_text(wire, &name)) return -EBADMSG;
+  request->op = op_find(name);
+  if (!request->op) return -ENOSYS;
+  if (wire_text(wire, &request->path) || !path_is_plain(request->path)) return -EBADMSG;
+  if (!*request->path && request->op->changes) return -EBADMSG;
+  if (request->op->has_number && next_number(wire, UINT32_MAX, &request->number)) return -EBADMSG;
+  if (!request->op->has_content) return 0;
+  int error = wire_next(wire, &request->content, &request->content_size);
+  return error ? error : request->content_size > HOME_MAX_CONTENT ? -EFBIG : 0;
+}
+
+static int decode(struct wire *wire, struct job *job) {
+  int error = decode_identity(wire, job);
+  while (!error && wire->at < wire->size) {
+    if (job->request_count == MAX_REQUESTS) return -E2BIG;
+    error = decode_request(wire, &job->requests[job->request_count++]);
+  }
+  return error;
+}
+
+/* Groups, group id, user id, in this order: each needs the right that the next one gives up. */
+static int become_user(const struct job *job) {
+  uid_t real = 0, effective = 0, saved = 0;
+  gid_t real_gid = 0, effective_gid = 0, saved_gid = 0;
+  if (getuid() != job->uid || geteuid() != job->uid) {
+    if (setgroups(job->group_count, job->groups) < 0) return -errno;
+    if (setresgid(job->gid, job->gid, job->gid) < 0) return -errno;
+    if (setresuid(job->uid, job->uid, job->uid) < 0) return -errno;
+    if (setresuid((uid_t)-1, 0, (uid_t)-1) == 0) return -EPERM;
+  }
+  if (getresuid(&real, &effective, &saved) < 0 || getresgid(&real_gid, &effective_gid, &saved_gid) < 0) return -errno;
+  if (real != job->uid || effective != job->uid || saved != job->uid) return -EPERM;
+  if (real_gid != job->gid || effective_gid != job->gid || saved_gid != job->gid) return -EPERM;
+  /* The user could otherwise trace this process and answer root in its place. */
+  if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0) return -errno;
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) return -errno;
+  (void)umask(077);
+  return 0;
+}
+
+static int open_home(const char *path, struct home *ret) {
+  struct open_how how = {.flags = O_PATH | O_DIRECTORY | O_CLOEXEC, .resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS};
+  struct stat stat;
+  long fd = syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how);
+  if (fd < 0) return -errno;
+  if (fstat((int)fd, &stat) < 0) return -errno;
+  ret->fd = (int)fd;
+  return stat.st_uid == ret->uid ? 0 : -EPERM;
+}
+
+/* After the first change that failed no later one is tried; looking goes on. */
+static void act_all(const struct home *home, const struct job *job) {
+  int stopped = 0;
+  for (size_t i = 0; i < job->request_count; i++) {
+    const struct request *request = &job->requests[i];
+    struct outcome outcome = {.type = '?'};
+    outcome.error = stopped && request->op->changes ? -ECANCELED : request->op->act(home, request, &outcome);
+    if (outcome.error && request->op->changes) stopped = 1;
+    put_outcome(&outcome);
+    free(outcome.content);
+  }
+}
+
+int main(void) {
+  static struct job job;
+  struct wire wire = {0};
+  unsigned char *bytes = NULL;
+  (void)syscall(SYS_close_range, 5, ~0u, 0);
+  report = fdopen(REPORT_FD, "w");
+  if (!report) return 1;
+  int error = wire_read(REQUEST_FD, HOME_MAX_REQUEST, &bytes, &wire.size);
+  if (error) return fatal("read", error);
+  wire.bytes = bytes;
+  error = decode(&wire, &job);
+  if (error) return fatal("decode", error);
+  error = become_user(&job);
+  if (error) return fatal("become", error);
+  struct home home = {.fd = -1, .uid = job.uid};
+  error = open_home(job.home, &home);
+  if (error) return fatal("home", error);
+  act_all(&home, &job);
+  put_text("end");
+  return fflush(report) == 0 ? 0 : 1;
+}
