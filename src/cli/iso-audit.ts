@@ -26,4 +26,4 @@ program
   .option('--json', 'one JSON object a line')
   .action(async (options) => (await import('./audit-events.js')).events(options));
 
-await runMain(program);
+void runMain(program);

@@ -79,4 +79,4 @@ function exitOf(error: IsoError): number {
 
 const program = createProgram('iso-run', 'run containers without privilege');
 register(program);
-await runMain(program, exitOf);
+void runMain(program, exitOf);

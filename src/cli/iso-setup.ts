@@ -2,4 +2,4 @@
 import { createProgram, runMain } from './main.js';
 
 const program = createProgram('iso-setup', 'make a host and its users ready for containers without privilege');
-await runMain(program);
+void runMain(program);
