@@ -1,0 +1,85 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { parseProfile, resolveProfile } from '../../../src/run/seccomp-profile.js';
+
+const context = { arch: 'x64', capabilities: ['CAP_CHOWN'] };
+const profile = (over: object) => parseProfile(JSON.stringify({ defaultAction: 'SCMP_ACT_ERRNO', ...over }));
+
+describe('the default profile', () => {
+  const text = readFileSync(new URL('../../../templates/user/seccomp.json', import.meta.url), 'utf8');
+  const { main, quiet } = resolveProfile(parseProfile(text), context);
+
+  it('is an allow-list that answers EPERM', () => {
+    expect(main.defaultAction).toBe(0x0005_0001);
+  });
+
+  it.each([
+    'io_uring_setup',
+    'userfaultfd',
+    'bpf',
+    'keyctl',
+    'add_key',
+    'request_key',
+    'perf_event_open',
+    'mount',
+    'fsopen',
+    'move_mount',
+    'open_tree',
+    'mount_setattr',
+    'pivot_root',
+    'setns',
+    'unshare',
+    'kexec_load',
+    'init_module',
+    'open_by_handle_at',
+  ])('does not allow %s', (name) => {
+    expect(main.rules.filter((rule) => rule.names.includes(name) && rule.action === 0x7fff_0000)).toEqual([]);
+  });
+
+  it('allows clone only without namespace flags', () => {
+    const rules = main.rules.filter((rule) => rule.names.includes('clone'));
+    expect(rules).toHaveLength(1);
+    expect(rules[0]?.tests).toEqual([{ arg: 0, op: 7, a: 0x7e02_0000n, b: 0n }]);
+  });
+
+  it('answers clone3 quietly with ENOSYS, so that a C library falls back to clone', () => {
+    expect(quiet.rules.map(({ names, action }) => [names, action])).toEqual([[['clone3'], 0x0005_0026]]);
+    expect(quiet.defaultAction).toBe(0x7fff_0000);
+  });
+});
+
+describe('resolveProfile', () => {
+  it('leaves out rules for capabilities and architectures that are not there', () => {
+    const { main } = resolveProfile(
+      profile({
+        syscalls: [
+          { names: ['a'], action: 'SCMP_ACT_ALLOW', includes: { caps: ['CAP_SYS_ADMIN'] } },
+          { names: ['b'], action: 'SCMP_ACT_ALLOW', includes: { caps: ['CAP_CHOWN'] } },
+          { names: ['c'], action: 'SCMP_ACT_ALLOW', excludes: { caps: ['CAP_CHOWN'] } },
+          { names: ['d'], action: 'SCMP_ACT_ALLOW', includes: { arches: ['arm64'] } },
+          { name: 'e', action: 'SCMP_ACT_ALLOW', args: null },
+        ],
+      }),
+      context,
+    );
+    expect(main.rules.map(({ names }) => names[0])).toEqual(['b', 'e']);
+  });
+
+  it.each([
+    ['not JSON', '{'],
+    ['no default', '{}'],
+    ['null', 'null'],
+    ['an unknown action', '{"defaultAction":"SCMP_ACT_NOTIFY"}'],
+    ['an errno out of range', '{"defaultAction":"SCMP_ACT_ERRNO","defaultErrnoRet":70000}'],
+    ['syscalls of another shape', '{"defaultAction":"SCMP_ACT_ALLOW","syscalls":{}}'],
+    ['a rule without names', '{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"action":"SCMP_ACT_ALLOW"}]}'],
+    [
+      'an unknown comparison',
+      '{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["a"],"action":"SCMP_ACT_KILL","args":[{"index":0,"value":1,"op":"X"}]}]}',
+    ],
+  ])('refuses %s', (_, text) => {
+    expect(() => resolveProfile(parseProfile(text), context)).toThrow(
+      expect.objectContaining({ code: 'seccomp.invalid' }),
+    );
+  });
+});

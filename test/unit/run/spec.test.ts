@@ -1,0 +1,172 @@
+import { describe, expect, it } from 'vitest';
+import { DEFAULT_POLICY } from '../../../src/policy/policy.js';
+import { compilePlan } from '../../../src/run/compile-plan.js';
+import { limitFiles } from '../../../src/run/limits.js';
+import { parseRunOptions, type RunFlags } from '../../../src/run/options.js';
+import { compileSpec, decideCapabilities, type SpecFacts } from '../../../src/run/spec.js';
+import { encodePlan, planDigest } from '../../../src/sys/launcher/encode.js';
+import { OPS, STAGES } from '../../../src/sys/launcher/ops.js';
+
+const options = (flags: RunFlags = {}, command = ['true']) =>
+  parseRunOptions('base', command, flags, { cwd: '/', env: {} });
+const mapping = [
+  { containerId: 0, hostId: 1000, size: 1 },
+  { containerId: 1, hostId: 524288, size: 65536 },
+];
+
+function facts(over: Partial<SpecFacts> = {}): SpecFacts {
+  return {
+    host: {
+      arch: 'x64',
+      cpus: 2,
+      cgroup: { mount: '/sys/fs/cgroup', manager: '/m', controllers: ['cpu', 'memory', 'pids'] },
+    },
+    image: {
+      schema: 1,
+      name: 'base:latest',
+      layers: [],
+      created: '',
+      size: 0,
+      source: '',
+      config: { env: ['A=image'], entrypoint: [], cmd: ['sh'], workdir: '/', user: '' },
+    },
+    layers: ['/lower', '/upper'],
+    ids: { uid: mapping, gid: mapping },
+    user: { uid: 0, gid: 0, groups: [0], home: '/root' },
+    volumes: [],
+    seccomp: { main: new Uint8Array(8), quiet: new Uint8Array(8) },
+    ...over,
+  };
+}
+const without = { ...facts().host, cgroup: { controllers: [], reason: 'no manager' } };
+
+describe('compileSpec', () => {
+  it('fills limits from the policy and lets options win', () => {
+    expect(compileSpec(options(), DEFAULT_POLICY, facts()).limits).toEqual({ memory: 2 ** 31, pids: 2048 });
+    expect(
+      compileSpec(options({ memory: '64m', cpus: '0.5', pidsLimit: '9' }), DEFAULT_POLICY, facts()).limits,
+    ).toEqual({ memory: 2 ** 26, cpus: 0.5, pids: 9 });
+  });
+
+  it('fails for a limit that was asked for, and only warns for a default, where the controller is missing', () => {
+    expect(() => compileSpec(options({ memory: '64m' }), DEFAULT_POLICY, facts({ host: without }))).toThrow(
+      expect.objectContaining({ code: 'controller.missing', what: 'cannot apply --memory' }),
+    );
+    const spec = compileSpec(options(), DEFAULT_POLICY, facts({ host: without }));
+    expect(spec.limits).toEqual({});
+    expect(spec.warnings).toEqual([
+      "cannot apply the policy's run.memory, cannot apply the policy's run.pids: no manager",
+    ]);
+    const strict = { ...DEFAULT_POLICY, run: { ...DEFAULT_POLICY.run, missing: 'error' as const } };
+    expect(() => compileSpec(options(), strict, facts({ host: without }))).toThrow('no manager');
+  });
+
+  it('merges the environment: defaults, image, options', () => {
+    expect(compileSpec(options({ env: ['A=option', 'B=1'] }), DEFAULT_POLICY, facts()).process.env).toEqual([
+      'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+      'container=iso',
+      'HOME=/root',
+      'A=option',
+      'B=1',
+    ]);
+  });
+
+  it("uses the image's command when none is given and fails when it has none", () => {
+    expect(compileSpec(options({}, []), DEFAULT_POLICY, facts()).process.args).toEqual(['sh']);
+    const { image } = facts();
+    const bare = { ...image, config: { ...image.config, cmd: [] } };
+    expect(() => compileSpec(options({}, []), DEFAULT_POLICY, facts({ image: bare }))).toThrow(/no command/);
+  });
+
+  it('refuses more processors than the host has', () => {
+    expect(() => compileSpec(options({ cpus: '3' }), DEFAULT_POLICY, facts())).toThrow(/2 processors/);
+  });
+
+  it('falls back to the kernel driver only under auto', () => {
+    const host = { ...facts().host, fuseOverlayfs: 'no /dev/fuse' };
+    expect(compileSpec(options(), DEFAULT_POLICY, facts({ host })).root.driver).toBe('overlay');
+    expect(() => compileSpec(options({ storageDriver: 'fuse-overlayfs' }), DEFAULT_POLICY, facts({ host }))).toThrow(
+      'no /dev/fuse',
+    );
+  });
+});
+
+describe('decideCapabilities', () => {
+  const decide = (flags: RunFlags) => decideCapabilities(options(flags), DEFAULT_POLICY);
+  it('adds and drops by name in any spelling', () => {
+    expect(decide({ capDrop: ['chown', 'CAP_KILL'], capAdd: ['net_raw'] })).not.toContain('CAP_CHOWN');
+    expect(decide({ capAdd: ['net_raw'] })).toContain('CAP_NET_RAW');
+    expect(decide({ capDrop: ['ALL'] })).toEqual([]);
+    expect(decide({ capDrop: ['all'], capAdd: ['chown'] })).toEqual(['CAP_CHOWN']);
+  });
+  it('refuses unknown names and --cap-add ALL', () => {
+    expect(() => decide({ capAdd: ['ALL'] })).toThrow(expect.objectContaining({ code: 'usage.invalid' }));
+    expect(() => decide({ capAdd: ['bogus'] })).toThrow(expect.objectContaining({ code: 'usage.invalid' }));
+  });
+});
+
+describe('limitFiles', () => {
+  it('speaks cgroup v2', () => {
+    expect(limitFiles({ memory: 100, cpus: 1.5, pids: 7 }).map(([file, value]) => `${file} ${value}`)).toEqual([
+      'memory.max 100',
+      'memory.oom.group 1',
+      'cpu.max 150000 100000',
+      'pids.max 7',
+    ]);
+  });
+});
+
+describe('compilePlan', () => {
+  const plan = compilePlan(compileSpec(options({ rm: true, tty: true, readOnly: true }), DEFAULT_POLICY, facts()));
+  const names = plan.map(({ op }) => op[0]);
+  const before = (first: string, second: string) => names.indexOf(first as never) < names.lastIndexOf(second as never);
+
+  it('keeps the stages in order and every op in a stage of its own', () => {
+    const order = plan.map(({ stage }) => STAGES.indexOf(stage));
+    expect(order).toEqual([...order].sort((a, b) => a - b));
+    for (const { stage, op } of plan) expect(OPS[op[0]]).toContain(stage);
+  });
+
+  it("follows the kernel's order for privileges (THREATS R48)", () => {
+    const chain = ['cap-bound', 'groups', 'ids', 'caps', 'chdir', 'no-new-privs', 'seccomp', 'exec'];
+    expect(
+      names.filter((name) => chain.includes(name)).filter((name, index, all) => all.indexOf(name) === index),
+    ).toEqual(chain);
+    expect(before('pivot', 'cap-bound')).toBe(true);
+  });
+
+  it('makes the root read-only after everything was mounted into it', () => {
+    const readonlyRoot = plan.findIndex(({ op }) => op[0] === 'readonly' && op[1] === '/');
+    const lastMount = names.findLastIndex((name) => ['mount', 'bind', 'mkdir', 'touch', 'mask'].includes(name));
+    expect(readonlyRoot).toBeGreaterThan(lastMount);
+  });
+
+  it('puts limits above the leaves that the container and its storage live in', () => {
+    const writes = plan.flatMap(({ op }) => (op[0] === 'cgroup-write' ? [[op[1], op[2]]] : []));
+    expect(writes).toContainEqual([{ argument: 'cgroup' }, 'memory.max']);
+    expect(writes).toContainEqual([{ argument: 'payload' }, 'cgroup.procs']);
+    expect(writes).toContainEqual([{ argument: 'storage' }, 'cgroup.procs']);
+  });
+
+  it('has the same digest for every run of the same shape', () => {
+    const again = compilePlan(compileSpec(options({ rm: true, tty: true, readOnly: true }), DEFAULT_POLICY, facts()));
+    expect(planDigest(again)).toBe(planDigest(plan));
+    const values = Object.fromEntries(
+      [
+        'directory',
+        'upper',
+        'work',
+        'merged',
+        'hostname',
+        'hosts',
+        'hostname-file',
+        'scope',
+        'monitor',
+        'cgroup',
+        'payload',
+        'storage',
+      ].map((name) => [name, `/${name}`]),
+    );
+    expect(encodePlan(plan, values).length).toBeGreaterThan(1000);
+  });
+});

@@ -1,0 +1,40 @@
+import { describe, expect, it } from 'vitest';
+import { bindVolume, isWithin, protectedDirectories } from '../../../src/run/volumes.js';
+
+const hidden = protectedDirectories('/home/a', 1000);
+const volume = (source: string) => ({ source, destination: '/dst', readOnly: false, origin: `-v ${source}:/dst` });
+const directory = (realPath: string) => ({ realPath, kind: 'directory' as const });
+
+describe('bindVolume', () => {
+  it('refuses what lies in a directory of the toolkit, also behind a symbolic link', () => {
+    const link = volume('/home/a/innocent');
+    for (const realPath of ['/home/a/.local/share/containers', '/home/a/.config/containers/x', '/run/user/1000/bus']) {
+      expect(() => bindVolume(link, directory(realPath), hidden)).toThrow(
+        expect.objectContaining({ code: 'volume.refused' }),
+      );
+    }
+  });
+
+  it('covers the directories of the toolkit below an ancestor', () => {
+    expect(bindVolume(volume('/home/a'), directory('/home/a'), hidden).masks).toEqual([
+      '/dst/.local/share/containers',
+      '/dst/.config/containers',
+    ]);
+    expect(bindVolume(volume('/'), directory('/'), hidden).masks).toContain('/dst/run/user/1000');
+    expect(bindVolume(volume('/srv'), directory('/srv'), hidden).masks).toEqual([]);
+  });
+
+  it('refuses sockets, devices and what does not exist', () => {
+    expect(() => bindVolume(volume('/s'), { realPath: '/s', kind: 'socket' }, hidden)).toThrow(/socket/);
+    expect(() => bindVolume(volume('/d'), { realPath: '/d', kind: 'other' }, hidden)).toThrow(/neither/);
+    expect(() => bindVolume(volume('/n'), { missing: 'it does not exist' }, hidden)).toThrow(
+      expect.objectContaining({ code: 'volume.missing' }),
+    );
+  });
+
+  it('compares whole components', () => {
+    expect(isWithin('/a/bc', '/a/b')).toBe(false);
+    expect(isWithin('/a/b/c', '/a/b')).toBe(true);
+    expect(isWithin('/a', '/')).toBe(true);
+  });
+});
