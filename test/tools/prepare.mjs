@@ -63,7 +63,8 @@ function modulesAreCurrent() {
 function installModules() {
   if (modulesAreCurrent()) return;
   progress('installing npm modules');
-  run('npm', ['ci', '--no-audit', '--no-fund'], { quiet: true });
+  // No library needs its install script: binaries come as packages, and koffi's is used as npm delivered it.
+  run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], { quiet: true });
 }
 
 /** Makes the named groups of packages and npm's modules present. */
