@@ -86,12 +86,17 @@ function confined({ ids, directory }: Tools, argv: string[], stdin?: Readable): 
 async function demand(tools: Tools, argv: string[]): Promise<string> {
   const { status, stdout, stderr } = await confined(tools, argv);
   if (status === 0) return stdout;
-  const why = lastLines(stderr) || 'it printed no reason';
+  const why = firstComplaints(stderr) || 'it printed no reason';
   throw new IsoError('tool.failed', `${argv[0]} exited with status ${status} in ${tools.directory}`, why);
 }
 
-function lastLines(text: string): string {
-  return text.trim().split('\n').slice(-3).join('; ').slice(0, 1000);
+const NO_REASON = /: (Exiting with failure status due to previous errors|Error is not recoverable: exiting now)$/;
+
+/** The first things that a tool complained of, each once, without what it says in any case. Pure. */
+export function firstComplaints(stderr: string): string {
+  const lines = stderr.split('\n').map((line) => line.trim().replace(/^\/usr\/bin\//, ''));
+  const reasons = new Set(lines.filter((line) => line !== '' && !NO_REASON.test(line)));
+  return [...reasons].slice(0, 3).join('; ').slice(0, 1000);
 }
 
 /**
@@ -107,7 +112,7 @@ export async function extractTar(
   const argv = [...limited, ...EXTRACT, ...DECOMPRESS[archive.compression]];
   const { status, stderr } = await confined(tools, argv, archive.bytes);
   if (status === 0 && stderr.trim() === '') return undefined;
-  return lastLines(stderr) || `tar ended with status ${status}`;
+  return firstComplaints(stderr) || `tar ended with status ${status}`;
 }
 
 /** The first device node or whiteout of the tree, as find(1) types and names it. */
