@@ -1,5 +1,5 @@
 // Builds dist/: bundles split by command with shared chunks, koffi's binary, templates and rules. The native part has a Makefile.
-import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -91,12 +91,23 @@ async function convertToCommonJs() {
   }
 }
 
+/** Whatever umask the working copy was made with: iso-audit refuses rules that others could change. */
+function closeToOthers(folder) {
+  chmodSync(folder, 0o755);
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) closeToOthers(path);
+    else chmodSync(path, 0o644);
+  }
+}
+
 function copyData() {
   const require = createRequire(import.meta.url);
   const platform = dirname(require.resolve(`@koromix/koffi-linux-${process.arch}/package.json`));
   cpSync(join(platform, `linux_${process.arch}`, 'koffi.node'), at('dist/koffi.node'));
   for (const folder of ['templates', 'audit-rules']) {
     cpSync(at(folder), at('dist', folder), { recursive: true });
+    closeToOthers(at('dist', folder));
   }
   writeFileSync(at('dist/package.json'), '{"type":"commonjs"}\n');
 }

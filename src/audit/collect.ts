@@ -4,7 +4,7 @@ import { readContainerStore, type StoredContainer } from '../facts/containers.js
 import { absent, denied, type Fact, factOfError, failed, gone, measured } from '../facts/fact.js';
 import { readCgroupMode, readEnforcingMac, readMappingToolFaults, readSysctl } from '../facts/kernel.js';
 import { readProjectQuota } from '../facts/mounts-quota.js';
-import { isHeld, pidsByNamespace } from '../facts/processes.js';
+import { isHeld, type PidsByNamespace } from '../facts/processes.js';
 import { type ProvisionedUser, TREE } from '../facts/provisioned.js';
 import * as running from '../facts/running-containers.js';
 import { longestRun, readSharedIds, readSubidFaults } from '../facts/subid-faults.js';
@@ -107,13 +107,13 @@ function collectContainer(
   rules: readonly Rule[],
   user: ProvisionedUser,
   stored: StoredContainer,
-  byNamespace: ReadonlyMap<string, number[]>,
+  pids: PidsByNamespace,
 ): Target | undefined {
   const target = { scope: 'container', name: `${user.name}/${stored.record.name}`, user: user.name } as const;
   const all = (ask: (condition: Condition) => Fact) => measureAll(rules, 'container', ask);
   let found: ReturnType<typeof running.findContainer>;
   try {
-    found = running.findContainer(stored, user, byNamespace);
+    found = running.findContainer(stored, user, pids);
   } catch (error) {
     const fact = factOfError(error, () => gone('the container ended'));
     return { ...target, facts: all(() => fact) };
@@ -134,8 +134,8 @@ function collectContainer(
   }
 }
 
-/** A user and the running containers: the user's own target first. */
-export function collectUser(rules: readonly Rule[], user: ProvisionedUser): Target[] {
+/** A user and the running containers: the user's own target first. `pids` gives all processes by pid namespace. */
+export function collectUser(rules: readonly Rule[], user: ProvisionedUser, pids: PidsByNamespace): Target[] {
   const options: SafeOptions = { owner: user.uid, crossMounts: user.crossMounts };
   const home = openHome(user.home, user.uid);
   try {
@@ -143,9 +143,7 @@ export function collectUser(rules: readonly Rule[], user: ProvisionedUser): Targ
     const refused = store.refused.map(({ entry, why }) => `${entry}: ${why}`);
     const context: UserContext = { user, home, options, refused };
     const facts = measureAll(rules, 'user', ({ probe, argument }) => USER[probe as UserProbe](context, argument ?? ''));
-    const isRunning = store.containers.some(({ state }) => state.status === 'running');
-    const byNamespace = isRunning ? pidsByNamespace() : new Map<string, number[]>();
-    const containers = store.containers.flatMap((stored) => collectContainer(rules, user, stored, byNamespace) ?? []);
+    const containers = store.containers.flatMap((stored) => collectContainer(rules, user, stored, pids) ?? []);
     return [{ scope: 'user', name: user.name, user: user.name, facts }, ...containers];
   } finally {
     if (home.ok) closeSync(home.fd);

@@ -1,5 +1,6 @@
 /** From the rules on disk to the finished report. */
 import { hostname } from 'node:os';
+import { lazyPidsByNamespace } from '../facts/processes.js';
 import {
   lookUpAccounts,
   type ProvisionedUser,
@@ -62,9 +63,10 @@ async function select(name: string | undefined): Promise<Selected> {
 export async function makeReport(options: ReportOptions): Promise<Report> {
   const rules = loadRules(options.rules);
   const { host, users, limits } = await select(options.user);
+  const pids = lazyPidsByNamespace();
   const targets = [
     ...(host ? [collectHost(rules, options.trail)] : []),
-    ...users.flatMap((user) => collectUser(rules, user)),
+    ...users.flatMap((user) => collectUser(rules, user, pids)),
   ];
   const from = { time: new Date().toISOString(), host: hostname(), version: options.version, limits };
   return createReport(from, evaluate(rules, targets, options.policy));

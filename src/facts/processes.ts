@@ -124,8 +124,20 @@ export function listPids(): number[] {
     .map(Number);
 }
 
-/** Pids by the pid namespace they run in (`pid:[4026531836]`); those that may not be looked at are left out. */
-export function pidsByNamespace(): Map<string, number[]> {
+/** Pids by the pid namespace they run in (`pid:[4026531836]`). */
+export type PidsByNamespace = () => ReadonlyMap<string, readonly number[]>;
+
+/** Asks the kernel at the first question only, since most reports have no container to ask about. */
+export function lazyPidsByNamespace(): PidsByNamespace {
+  let found: ReadonlyMap<string, readonly number[]> | undefined;
+  return () => {
+    found ??= readPidsByNamespace();
+    return found;
+  };
+}
+
+/** Processes that may not be looked at are left out. */
+function readPidsByNamespace(): Map<string, number[]> {
   const found = new Map<string, number[]>();
   for (const pid of listPids()) {
     try {

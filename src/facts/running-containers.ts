@@ -11,6 +11,7 @@ import {
   holdProcess,
   hostNamespaces,
   isHeld,
+  type PidsByNamespace,
   type ProcessStatus,
   parseIdMap,
   parseStatus,
@@ -31,7 +32,7 @@ export interface RunningContainer {
   init: HeldProcess;
   owner: Ownership;
   /** Pids of all processes in its pid namespace. */
-  members: number[];
+  members: readonly number[];
 }
 
 function within(id: number, ranges: readonly IdRange[]): boolean {
@@ -49,7 +50,7 @@ function ownsProcess({ uids }: ProcessStatus, owner: Ownership): boolean {
 export function findContainer(
   stored: StoredContainer,
   owner: Ownership,
-  byNamespace: ReadonlyMap<string, number[]>,
+  pids: PidsByNamespace,
 ): RunningContainer | { claim: string } | undefined {
   const { state } = stored;
   if (state.status !== 'running' || state.pid === undefined) return undefined;
@@ -66,7 +67,7 @@ export function findContainer(
       init.close();
       return { claim: `its record names process ${state.pid}, whose user namespace belongs to uid ${maker}` };
     }
-    return { stored, init, owner, members: byNamespace.get(init.link('ns/pid')) ?? [state.pid] };
+    return { stored, init, owner, members: pids().get(init.link('ns/pid')) ?? [state.pid] };
   } catch (error) {
     if (hasErrno(error, 'ENOENT', 'ESRCH')) return release(init);
     init?.close();

@@ -6,7 +6,7 @@ import type { Finding } from '../../../src/audit/evaluate.js';
 import type { Report } from '../../../src/audit/report.js';
 import type { ContainerRecord } from '../../../src/facts/container-record.js';
 import { parseStartTime } from '../../../src/facts/container-record.js';
-import { holdProcess, pidsByNamespace } from '../../../src/facts/processes.js';
+import { holdProcess, lazyPidsByNamespace } from '../../../src/facts/processes.js';
 import {
   findContainer,
   readCapabilities,
@@ -224,7 +224,7 @@ test('a container that ends while it is measured gives neither a pass nor a cras
   await until(() => readFileSync(`/proc/${pid}/comm`, 'utf8') === 'sleep\n');
   const state = { status: 'running', pid, startTime: startTimeOf(pid) } as const;
   const owner = { uid: user.uid, gid: user.gid, uids: [], gids: [] };
-  const found = findContainer({ record: {} as ContainerRecord, state }, owner, pidsByNamespace());
+  const found = findContainer({ record: {} as ContainerRecord, state }, owner, lazyPidsByNamespace());
   if (!found || 'claim' in found) throw new Error('the container was not found');
   kill();
   await ended;
