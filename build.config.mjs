@@ -52,8 +52,22 @@ async function generateValidators() {
   );
 }
 
+/** What libraries the bundles carry: name, version and licence, for the package's documentation and its test. */
+function listLibraries(inputs) {
+  const folders = inputs.map((path) => /^node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1]).filter(Boolean);
+  return [...new Set([...folders, `@koromix/koffi-linux-${process.arch}`])].sort().map((folder) => {
+    const {
+      name,
+      version: release,
+      license,
+    } = JSON.parse(readFileSync(at('node_modules', folder, 'package.json'), 'utf8'));
+    return { name, version: release, license };
+  });
+}
+
 async function bundle() {
-  await build({
+  const { metafile } = await build({
+    metafile: true,
     entryPoints: ['iso-setup', 'iso-run', 'iso-audit'].map((name) => at('src/cli', `${name}.ts`)),
     outdir: at('dist'),
     bundle: true,
@@ -66,6 +80,8 @@ async function bundle() {
     logLevel: 'warning',
     define: { __VERSION__: JSON.stringify(version) },
   });
+  const inputs = Object.values(metafile.outputs).flatMap((output) => Object.keys(output.inputs));
+  writeFileSync(at('dist/bundled-libraries.json'), `${JSON.stringify(listLibraries(inputs), null, 2)}\n`);
 }
 
 /**

@@ -28,7 +28,7 @@ pivot_root . old; cd /; umount -l /old; hostname clean
 exec env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive "$@"`;
 
 /**
- * A new Debian system of `suite` in a directory of its own, with \`files\` copied to its /tmp at each entry.
+ * A new Debian system of `suite` in a directory of its own, with `files` copied to its /tmp at each entry.
  * `sh(script)` runs a script inside as root; `remove()` deletes the system.
  */
 export function makeRoot(suite, files) {
@@ -45,6 +45,7 @@ export function makeRoot(suite, files) {
     sh: (script, options = {}) =>
       run('unshare', [...isolate, 'bash', '-c', ENTER, 'enter', place, 'bash', '-euo', 'pipefail', '-c', script], {
         capture: true,
+        title: `in ${suite}: ${script.trim()}`,
         ...options,
       }),
     remove: () => rmSync(base, { recursive: true, force: true }),

@@ -30,10 +30,10 @@ export function progress(line) {
 
 /**
  * Runs a program to its end. Output goes to the caller's terminal, or is returned with `capture`.
- * Throws a StageError with the end of the output when the status is not in `accept`.
+ * Throws a StageError with the end of the output when the status is not in `accept`; `title` names the command there.
  */
 export function run(program, args, options = {}) {
-  const { capture = false, quiet = false, accept = [0], cwd = root, env = process.env, input } = options;
+  const { capture = false, quiet = false, accept = [0], cwd = root, env = process.env, input, title } = options;
   const stdin = input === undefined ? 'ignore' : 'pipe';
   const held = capture || quiet;
   const result = spawnSync(program, args, {
@@ -48,7 +48,7 @@ export function run(program, args, options = {}) {
   const status = result.status ?? `signal ${result.signal}`;
   if (!accept.includes(status)) {
     const tail = held ? `\n${`${result.stdout}${result.stderr}`.trimEnd().split('\n').slice(-40).join('\n')}` : '';
-    throw new StageError(`${[program, ...args].join(' ')}: ended with ${status}${tail}`);
+    throw new StageError(`${title ?? [program, ...args].join(' ')}: ended with ${status}${tail}`);
   }
   return { status, stdout: result.stdout ?? '', stderr: result.stderr ?? '' };
 }
