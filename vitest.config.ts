@@ -10,7 +10,7 @@ export default defineConfig({
     // A test that checks nothing passes for ever.
     expect: { requireAssertions: true },
     // Node's own variables change what our programs do and how fast they start.
-    env: { NODE_EXTRA_CA_CERTS: undefined, NODE_OPTIONS: undefined } as never,
+    env: { NODE_EXTRA_CA_CERTS: '', NODE_OPTIONS: '' },
     projects: [
       {
         extends: true,

@@ -16,6 +16,7 @@ import { formatEvents, formatNote } from '../trail/format-events.js';
 import { type EventSources, readEvents } from '../trail/read-trail.js';
 import { TRAIL_DIR } from '../trail/record-event.js';
 import { type EventFilter, parseSince } from '../trail/select-events.js';
+import { writeOut } from './write-out.js';
 
 interface Options {
   since?: string;
@@ -93,9 +94,9 @@ export async function events(options: Options): Promise<void> {
   const sources = await findSources();
   const found = readEvents(sources, filter, limit);
   if (options.json) {
-    for (const { event } of found.events) process.stdout.write(`${JSON.stringify(event)}\n`);
+    for (const { event } of found.events) writeOut(`${JSON.stringify(event)}\n`);
   } else {
-    process.stdout.write(`${formatEvents(found, nameOf(sources.spools as ProvisionedUser[]))}\n`);
+    writeOut(`${formatEvents(found, nameOf(sources.spools as ProvisionedUser[]))}\n`);
   }
   // Notes go where they cannot be taken for events.
   if (options.json && (found.notes.length > 0 || found.leftOut > 0)) {

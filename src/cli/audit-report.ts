@@ -6,6 +6,7 @@ import { IsoError } from '../lib/errors.js';
 import { readPolicy } from '../policy/read-policy.js';
 import { installed } from '../sys/install.js';
 import { TRAIL_DIR } from '../trail/record-event.js';
+import { writeOut } from './write-out.js';
 
 interface Options {
   user?: string;
@@ -36,6 +37,6 @@ export async function report(options: Options): Promise<void> {
   });
   const shown = options.check ? withoutPasses(made) : made;
   const asJson = options.json || options.format === 'json';
-  process.stdout.write(asJson ? `${JSON.stringify(shown, null, 2)}\n` : formatReport(shown, wantsColour()));
+  writeOut(asJson ? `${JSON.stringify(shown, null, 2)}\n` : formatReport(shown, wantsColour()));
   process.exitCode = exitStatusOf(made);
 }

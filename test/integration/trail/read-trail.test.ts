@@ -171,3 +171,12 @@ test.each([
   expect([status, stdout]).toEqual([64, '']);
   expect(stderr).toContain('code: usage.invalid');
 });
+
+test('a reader that closes the pipe early ends the command quietly', () => {
+  const program = join(import.meta.dirname, '../../../dist/iso-audit.js');
+  // `report` prints more than a pipe of one page takes before `true` has gone.
+  const script = '"$0" "$1" report --json | true; "$0" "$1" report | head -n 1';
+  const { stdout, stderr } = spawnSync('sh', ['-c', script, process.execPath, program], { encoding: 'utf8' });
+  expect(stdout).toMatch(/^iso-audit report of /);
+  expect(stderr).toBe('');
+});
