@@ -37,7 +37,7 @@ async function recorded<T>(
   }
 }
 
-/** Lets a signal end the work in order: what was half made is removed before the command ends. */
+/** Lets a signal end the work in order, what was half made being removed first. A second one ends the command at once. */
 async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const controller = new AbortController();
   let received: NodeJS.Signals | undefined;
@@ -45,8 +45,9 @@ async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>): Prom
     received = signal;
     controller.abort();
   };
+  // Once each: the next one of its kind meets the default action. What it leaves half made, the next import sweeps.
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-  for (const signal of signals) process.on(signal, onSignal);
+  for (const signal of signals) process.once(signal, onSignal);
   try {
     return await work(controller.signal);
   } catch (cause) {

@@ -1,6 +1,7 @@
 /** An archive read once, from one descriptor: what is extracted is what the digest is computed over. */
 import { createHash } from 'node:crypto';
-import { open } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { hasErrno, IsoError } from '../lib/errors.js';
 import { type Compression, detectCompression, findTruncation, TAR_BLOCK } from './archive-format.js';
@@ -11,7 +12,7 @@ export interface Archive {
   /** For messages: the path as given, or "standard input". */
   label: string;
   compression: Compression;
-  /** Size of the file, undefined for a pipe. */
+  /** Size of the file, undefined for standard input. */
   expected: number | undefined;
   /** The whole archive; to be read to its end. */
   bytes: Readable;
@@ -24,9 +25,10 @@ function invalid(label: string, why: string): IsoError {
   return new IsoError('image.invalid', `cannot import ${label}`, why);
 }
 
-async function openFile(path: string) {
+/** Without O_NONBLOCK the open of a named pipe would wait for a writer, and no signal would end it. */
+async function openFile(path: string): Promise<FileHandle> {
   try {
-    return await open(path, 'r');
+    return await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (error) {
     if (hasErrno(error, 'ENOENT', 'ENOTDIR')) {
       throw new IsoError('archive.missing', `cannot import ${path}`, 'the file does not exist', { cause: error });
@@ -58,6 +60,11 @@ export async function openArchive(path: string, onProgress: (bytes: number) => v
   try {
     const stat = await handle?.stat();
     if (stat?.isDirectory()) throw invalid(label, 'it is a directory');
+    if (stat !== undefined && !stat.isFile()) {
+      throw new IsoError('image.invalid', `cannot import ${label}`, 'it is not a regular file', {
+        hint: 'give a pipe or a device on standard input: iso-run image import - NAME < FILE',
+      });
+    }
     const stream = handle?.createReadStream({ highWaterMark: CHUNK_BYTES, autoClose: false }) ?? process.stdin;
     const source = stream[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
     const first = await takeFirst(source);
@@ -66,7 +73,7 @@ export async function openArchive(path: string, onProgress: (bytes: number) => v
     return {
       label,
       compression: detected.compression,
-      expected: stat?.isFile() ? stat.size : undefined,
+      expected: stat?.size,
       ...hashing(label, detected.compression, first, source, onProgress),
       close: async () => {
         stream.destroy();

@@ -78,9 +78,13 @@ function filters(): { main: Uint8Array; quiet: Uint8Array } {
   return compiled;
 }
 
-function confined({ ids, directory }: Tools, argv: string[], stdin?: Readable): Promise<Outcome> {
+function confined(
+  { ids, directory }: Tools,
+  argv: string[],
+  options: { stdin?: Readable; signal?: AbortSignal } = {},
+): Promise<Outcome> {
   const binds = [{ source: directory, target: DEST, writable: true }];
-  return runConfined({ ids, argv, binds, seccomp: filters(), ...(stdin === undefined ? {} : { stdin }) });
+  return runConfined({ ids, argv, binds, seccomp: filters(), ...options });
 }
 
 async function demand(tools: Tools, argv: string[]): Promise<string> {
@@ -101,16 +105,17 @@ export function firstComplaints(stderr: string): string {
 
 /**
  * Extracts into the directory with GNU tar; no file may become larger than `maxFileBytes`. Nodes below dev/ are left
- * out, since every container gets a /dev of its own. Gives why the archive is refused, undefined when it is extracted.
+ * out, since every container gets a /dev of its own. `signal` kills tar. Gives why the archive is refused, undefined when it is extracted.
  */
 export async function extractTar(
   tools: Tools,
   archive: { compression: Compression; bytes: Readable },
   maxFileBytes: number,
+  signal: AbortSignal,
 ): Promise<string | undefined> {
   const limited = ['/usr/bin/prlimit', `--fsize=${maxFileBytes}`, '--core=0', '/usr/bin/tar'];
   const argv = [...limited, ...EXTRACT, ...DECOMPRESS[archive.compression]];
-  const { status, stderr } = await confined(tools, argv, archive.bytes);
+  const { status, stderr } = await confined(tools, argv, { stdin: archive.bytes, signal });
   if (status === 0 && stderr.trim() === '') return undefined;
   return firstComplaints(stderr) || `tar ended with status ${status}`;
 }

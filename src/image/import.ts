@@ -98,7 +98,7 @@ async function importArchive(identity: OwnIdentity, archive: Archive, request: I
     if (present !== undefined) return { image: present, changed: false };
   }
   return await withWorkspace(identity, async (workspace) => {
-    const layer = await extractLayer(identity, workspace, archive);
+    const layer = await extractLayer(identity, workspace, archive, request.signal);
     request.signal?.throwIfAborted();
     return await withStoreLock(identity.store, () => {
       const present = requireReplaceable(identity, request, layer.digest);
@@ -117,7 +117,8 @@ export async function importImage(identity: OwnIdentity, request: ImportRequest)
   let expected: number | undefined;
   const archive = await openArchive(request.file, (read) => request.onProgress?.(read, expected));
   expected = archive.expected;
-  const abort = () => archive.bytes.destroy();
+  // Ends a read that waits for a pipe, on which everything else waits.
+  const abort = () => void archive.close();
   request.signal?.addEventListener('abort', abort, { once: true });
   try {
     return await importArchive(identity, archive, request);

@@ -50,16 +50,21 @@ function requireRootFileSystem(archive: Archive, root: string, inode: number): v
 }
 
 /** Runs the extraction under watch; returns only when the tree is complete and nothing about the archive was odd. */
-async function extractWatched(owner: StoreOwner, root: string, archive: Archive): Promise<void> {
-  const endWatch = watchRoom(root, `cannot import ${archive.label}`, () => archive.bytes.destroy());
+async function extractWatched(owner: StoreOwner, root: string, archive: Archive, signal?: AbortSignal): Promise<void> {
+  const stop = new AbortController();
+  const abort = () => stop.abort();
+  signal?.addEventListener('abort', abort, { once: true });
+  const endWatch = watchRoom(root, `cannot import ${archive.label}`, abort);
   let problem: string | undefined;
   try {
-    problem = await extractTar({ ids: owner.ids, directory: root }, archive, MAX_LAYER_BYTES);
+    problem = await extractTar({ ids: owner.ids, directory: root }, archive, MAX_LAYER_BYTES, stop.signal);
   } finally {
+    signal?.removeEventListener('abort', abort);
     const excess = endWatch();
     // biome-ignore lint/correctness/noUnsafeFinally: a full disk is the cause of whatever else went wrong
     if (excess !== undefined) throw excess;
   }
+  signal?.throwIfAborted();
   if (archive.bytes.errored) throw archive.bytes.errored;
   if (problem !== undefined) throw refusal(archive, problem);
 }
@@ -68,11 +73,16 @@ async function extractWatched(owner: StoreOwner, root: string, archive: Archive)
  * Extracts the archive into the workspace's root; nothing is in the store's `layers/` yet.
  * @throws IsoError image.invalid, tool.missing, tool.failed, write.failed
  */
-export async function extractLayer(owner: StoreOwner, workspace: Workspace, archive: Archive): Promise<Layer> {
+export async function extractLayer(
+  owner: StoreOwner,
+  workspace: Workspace,
+  archive: Archive,
+  signal?: AbortSignal,
+): Promise<Layer> {
   requireDecompressor(archive);
   const tools = { ids: owner.ids, directory: workspace.root };
   const inode = lstatSync(workspace.root).ino;
-  await extractWatched(owner, workspace.root, archive);
+  await extractWatched(owner, workspace.root, archive, signal);
   const digest = archive.digest();
   const forbidden = await findForbidden(tools);
   if (forbidden !== undefined) throw refusal(archive, `it holds a device node or a whiteout: ${forbidden}`);

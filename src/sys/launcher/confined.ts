@@ -14,6 +14,8 @@ export interface ConfinedRequest {
   stdin?: Readable;
   /** Compiled filters: denials by `main` are logged, those by `quiet`, loaded after it, are not. */
   seccomp?: { main: Uint8Array; quiet: Uint8Array };
+  /** Kills the program and all that it started; the status is then 137. */
+  signal?: AbortSignal;
 }
 
 export interface ConfinedResult {
@@ -84,13 +86,31 @@ function collect(stream: Readable): () => string {
   return () => Buffer.concat(chunks).subarray(0, MAX_OUTPUT_BYTES).toString('utf8');
 }
 
+/** Kills the program when the request is aborted, once it exists; its pid namespace goes with it. */
+function killOnAbort(signal: AbortSignal | undefined): { started(pid: number): void; ended(): void } {
+  let program: number | undefined;
+  const kill = () => {
+    if (program !== undefined) process.kill(program, 'SIGKILL');
+  };
+  signal?.addEventListener('abort', kill, { once: true });
+  return {
+    started: (pid) => {
+      program = pid;
+      if (signal?.aborted) kill();
+    },
+    ended: () => signal?.removeEventListener('abort', kill),
+  };
+}
+
 /** Runs a program confined; its output is collected (4 MiB at most). @throws IsoError when it could not be started */
 export async function runConfined(request: ConfinedRequest): Promise<ConfinedResult> {
   const plan = confinedPlan(request);
   let output: [() => string, () => string] = [() => '', () => ''];
+  const abortion = killOnAbort(request.signal);
   const outcome = await launch(plan, {
     values: {},
     streams: 'pipe',
+    onStart: abortion.started,
     onSpawn: ({ stdin, stdout, stderr }) => {
       if (!stdin || !stdout || !stderr) throw new Error('the launcher has no pipes');
       output = [collect(stdout), collect(stderr)];
@@ -99,7 +119,7 @@ export async function runConfined(request: ConfinedRequest): Promise<ConfinedRes
       if (request.stdin) pipeline(request.stdin, stdin, () => undefined);
       else stdin.end();
     },
-  });
+  }).finally(abortion.ended);
   if (outcome.kind !== 'exited') throw explainFailure(plan, outcome);
   return { status: outcome.code, stdout: output[0](), stderr: output[1]() };
 }
