@@ -8,6 +8,8 @@ import { type ContainerRecord, type ContainerState, STORE } from './container-re
 const MAX_RECORD_BYTES = 4 * 2 ** 20;
 const MAX_STATE_BYTES = 16 * 2 ** 10;
 const MAX_CONTAINERS = 10_000;
+/** Of all records together: a user may make them large and many, and root reads every user's. */
+const MAX_STORE_BYTES = 64 * 2 ** 20;
 const ID = /^[0-9a-f]{64}$/;
 
 export interface StoredContainer {
@@ -39,7 +41,11 @@ function decode<T>(text: string, validate: Validate): { value: T } | { why: stri
   return { why: `${first?.instancePath.slice(1) || 'it'} ${first?.message ?? 'is not valid'}` };
 }
 
-function readContainer(home: number, id: string, options: SafeOptions): StoredContainer | { why: string } | undefined {
+function readContainer(
+  home: number,
+  id: string,
+  options: SafeOptions,
+): { stored: StoredContainer; bytes: number } | { why: string } | undefined {
   const at = (file: string) => `${STORE}/containers/${id}/${file}`;
   const recordFile = readSafeFile(home, at('container.json'), { ...options, maxBytes: MAX_RECORD_BYTES });
   const stateFile = readSafeFile(home, at('state.json'), { ...options, maxBytes: MAX_STATE_BYTES });
@@ -52,7 +58,7 @@ function readContainer(home: number, id: string, options: SafeOptions): StoredCo
   if (record.value.id !== id) return { why: 'container.json: id differs from the name of its directory' };
   const state = decode<ContainerState>(stateFile.text, validateContainerState);
   if ('why' in state) return { why: `state.json: ${state.why}` };
-  return { record: record.value, state: state.value };
+  return { stored: { record: record.value, state: state.value }, bytes: recordFile.stat.size };
 }
 
 /** Everything in a user's store, beneath an opened home (`openHome`). */
@@ -63,11 +69,20 @@ export function readContainerStore(home: number, options: SafeOptions): Containe
     if (listed.reason !== 'missing') store.refused.push({ entry: `${STORE}/containers`, why: listed.why });
     return store;
   }
+  let bytes = 0;
   for (const name of listed.names.filter((entry) => ID.test(entry))) {
     const found = readContainer(home, name, options);
     if (found === undefined) continue;
-    if ('why' in found) store.refused.push({ entry: name, why: found.why });
-    else store.containers.push(found);
+    if ('why' in found) {
+      store.refused.push({ entry: name, why: found.why });
+      continue;
+    }
+    bytes += found.bytes;
+    if (bytes > MAX_STORE_BYTES) {
+      store.refused.push({ entry: name, why: `it and those after it exceed ${MAX_STORE_BYTES} bytes of records` });
+      break;
+    }
+    store.containers.push(found.stored);
   }
   return store;
 }

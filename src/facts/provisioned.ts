@@ -56,11 +56,11 @@ function readLines(file: string): SubidLine[] {
 }
 
 /** A home that is refused for any other reason than absence counts: nobody leaves the report by breaking the own home. */
-function hasTree(account: Account): boolean {
+function hasTree(account: Account, crossMounts: boolean): boolean {
   const home = openHome(account.home, account.uid);
   if (!home.ok) return home.reason !== 'missing';
   try {
-    const tree = statSafe(home.fd, TREE, { crossMounts: true });
+    const tree = statSafe(home.fd, TREE, { crossMounts });
     return tree.ok || tree.reason !== 'missing';
   } finally {
     closeSync(home.fd);
@@ -78,7 +78,7 @@ function provisionedAmong(accounts: readonly Account[]): ProvisionedUser[] {
       gids: rangesOf(gidLines, account),
       crossMounts: !hasFuseBelow(mounts, account.home),
     }))
-    .filter((user) => user.uids.length > 0 && hasTree(user));
+    .filter((user) => user.uids.length > 0 && hasTree(user, user.crossMounts));
 }
 
 /** All provisioned users, by uid. For root: others cannot look into homes. */

@@ -161,14 +161,16 @@ export function readSafeFile(
   const opened = openSafeFile(dirFd, path, options);
   if (!opened.ok) return opened;
   try {
-    const buffer = Buffer.alloc(options.maxBytes + 1);
+    // Files of /proc say 0; one byte more than expected tells a file that grew.
+    const expected = Math.min(options.maxBytes, Math.max(opened.stat.size, 4096));
+    const buffer = Buffer.alloc(expected + 1);
     let length = 0;
     while (length < buffer.length) {
       const count = readSync(opened.fd, buffer, length, buffer.length - length, null);
       if (count === 0) break;
       length += count;
     }
-    if (length > options.maxBytes) return refuse('size', `it grew past the ${options.maxBytes} bytes allowed`);
+    if (length > expected) return refuse('busy', `it grew past ${expected} bytes while it was read`);
     return { ok: true, text: buffer.toString('utf8', 0, length), stat: opened.stat };
   } catch (error) {
     return toRefusal(error);
