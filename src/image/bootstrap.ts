@@ -25,6 +25,7 @@ export const BUSYBOX = '/bin/busybox';
 const MMDEBSTRAP = '/usr/bin/mmdebstrap';
 const SUITE = /^[a-z][a-z0-9-]{0,31}$/;
 const ELF_HEAD_BYTES = 64 * 1024;
+const ANY_STATUS = Array.from({ length: 256 }, (_, status) => status);
 const MMDEBSTRAP_MS = 60 * 60_000;
 
 export type BootstrapRequest = Omit<ImportRequest, 'file' | 'source'> & {
@@ -78,6 +79,12 @@ async function makeBusyboxArchive(workspace: Workspace, file: string, what: stri
   return `${BUSYBOX} ${version} of this host`;
 }
 
+/** What apt and mmdebstrap mark as errors; the cause comes first, the last lines only tell of the end. Pure. */
+export function firstErrors(stderr: string): string {
+  const errors = stderr.split('\n').filter((line) => line.startsWith('E: '));
+  return errors.slice(0, 2).join('; ').replaceAll('E: ', '').slice(0, 1000) || 'it printed no reason';
+}
+
 async function makeDebianArchive(
   file: string,
   what: string,
@@ -92,11 +99,17 @@ async function makeDebianArchive(
   if (!existsSync(MMDEBSTRAP)) {
     throw new IsoError('tool.missing', what, `${MMDEBSTRAP} does not exist`, { hint: 'apt-get install mmdebstrap' });
   }
-  await run(MMDEBSTRAP, ['--mode=unshare', '--variant=minbase', '--format=tar', '--', suite, file], {
+  const ended = await run(MMDEBSTRAP, ['--mode=unshare', '--variant=minbase', '--format=tar', '--', suite, file], {
+    accept: ANY_STATUS,
     timeoutMs: MMDEBSTRAP_MS,
     showStderr: request.showOutput,
     ...(request.signal === undefined ? {} : { signal: request.signal }),
   });
+  if (ended.exitCode !== 0) {
+    throw new IsoError('tool.failed', what, `mmdebstrap: ${firstErrors(ended.stderr)}`, {
+      hint: `check that this host's package sources have the suite ${suite} and can be reached`,
+    });
+  }
   return `mmdebstrap ${suite}`;
 }
 

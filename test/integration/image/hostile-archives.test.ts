@@ -131,6 +131,30 @@ it('says in words what is wrong', async () => {
   expect(await why('a name that climbs out')).toContain("Member name contains '..'");
 });
 
+it('stops a bomb before the file system is full', async () => {
+  const storage = join(user.store, '..');
+  // 96 MiB, of which an import leaves 64; the bomb holds a gigabyte.
+  execFileSync('mount', ['-t', 'tmpfs', '-o', `size=96M,mode=700,uid=${user.uid},gid=${user.uid}`, 'tmpfs', storage]);
+  try {
+    const head = members([
+      { name: './', type: 'directory' },
+      { name: './bomb', claimedSize: 2 ** 30 },
+    ]);
+    const bomb = Buffer.concat([head, Buffer.alloc(2 ** 30 + 1024)]);
+    const ended = await importing(execFileSync('zstd', ['-c', '-q', '-1'], { input: bomb }));
+    expect({ status: ended.status, code: ended.code }).toEqual({ status: 125, code: 'write.failed' });
+    expect([user.stored('tmp'), user.stored('layers'), user.stored('images')]).toEqual([[], [], []]);
+  } finally {
+    execFileSync('umount', [storage]);
+  }
+});
+
+it('does not wait for a named pipe', async () => {
+  const pipe = join(user.scratch, 'pipe');
+  execFileSync('mkfifo', ['-m', '666', pipe]);
+  expect(await user.isoRun(['image', 'import', '--json', pipe, 'a'])).toMatchObject({ code: 'image.invalid' });
+});
+
 it('gives a tool no sight of the host', async () => {
   // A hard link resolves its target where tar runs: were any file of the host there, one of these would succeed.
   for (const target of ['/etc/passwd', '/proc/self/environ', user.home, '/usr/bin/tar']) {
