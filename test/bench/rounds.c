@@ -1,4 +1,4 @@
-/* rounds N -- COMMAND… [-- COMMAND…]…: runs every command once per round, N rounds, and prints "INDEX NANOSECONDS" for
+/* rounds N +++ COMMAND… [+++ COMMAND…]…: runs every command once per round, N rounds, and prints "INDEX NANOSECONDS" for
  * each run, from before its creation to its end. Interleaved, so that a slow moment of the machine hits all alike; in C,
  * since a Node parent adds milliseconds. A command that fails ends everything with status 1. */
 #include <errno.h>
@@ -41,12 +41,12 @@ int main(int argc, char **argv) {
   char **commands[MAX_COMMANDS];
   int count = 0;
   for (int i = 2; i < argc && count < MAX_COMMANDS; i++) {
-    if (strcmp(argv[i], "--") != 0) continue;
+    if (strcmp(argv[i], "+++") != 0) continue;
     argv[i] = NULL;
     commands[count++] = argv + i + 1;
   }
   if (count == 0) {
-    (void)fprintf(stderr, "usage: rounds N -- COMMAND... [-- COMMAND...]...\n");
+    (void)fprintf(stderr, "usage: rounds N +++ COMMAND... [+++ COMMAND...]...\n");
     return 64;
   }
   posix_spawn_file_actions_t actions;

@@ -64,7 +64,7 @@ const quote = (word) => `'${word.replaceAll("'", `'\\''`)}'`;
 function measure(commands, rounds, user) {
   const program = join(user.home, 'rounds');
   run('gcc', ['-O2', '-D_GNU_SOURCE', '-std=c17', '-o', program, join(root, 'test/bench/rounds.c')]);
-  const list = Object.values(commands).flatMap((command) => ['--', ...command]);
+  const list = Object.values(commands).flatMap((command) => ['+++', ...command]);
   const words = ['runuser', '-u', user.name, '--', 'env', '-i', `HOME=${user.home}`, `PATH=${ENV.PATH}`, program];
   const script = `cd ${user.home}; exec ${[...words, String(rounds), ...list].map(quote).join(' ')}`;
   const times = Object.keys(commands).map(() => []);

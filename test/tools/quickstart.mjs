@@ -3,49 +3,11 @@
 import { chmodSync, cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { buildDeb } from './deb.mjs';
+import { asRoot, asUser, compareFromOutside, succeeds, succeedsAsUser, USER } from './demonstrate.mjs';
 import { prepare } from './prepare.mjs';
 import { main, printTimes, progress, run, StageError, say, seconds, stage } from './stage.mjs';
 
-const USER = 'iso-demo';
 const NODE = '/usr/bin/node';
-const PATH = '/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin';
-const ROOT_ENV = { PATH, HOME: '/root', LC_ALL: 'C.UTF-8' };
-
-const quote = (words) =>
-  words.map((word) => (/^[\w@%+=:,./~-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`)).join(' ');
-
-/** Shows a command with its output as it comes; one that shall be refused must end with `status`. */
-function show(prompt, words, program, args, { status = 0, env = ROOT_ENV, cwd = '/' } = {}) {
-  say(`\n${prompt} ${quote(words)}`);
-  const ended = run(program, args, { env, cwd, accept: Array.from({ length: 256 }, (_, code) => code) }).status;
-  if (status !== undefined && ended !== status) {
-    throw new StageError(`${quote(words)}: ended with status ${ended}, expected ${status}`);
-  }
-  if (ended !== 0) say(`[status ${ended}]`);
-}
-
-const asRoot = (words, options) => show('#', words, words[0], words.slice(1), options);
-
-/** As the demo user in a login's environment, which is all that an ordinary user has. */
-function asUser(words, options) {
-  const home = `/home/${USER}`;
-  const args = [
-    '-u',
-    USER,
-    '--',
-    'env',
-    '-i',
-    `HOME=${home}`,
-    `USER=${USER}`,
-    `PATH=${PATH}`,
-    'LC_ALL=C.UTF-8',
-    ...words,
-  ];
-  show(`${USER}$`, words, 'runuser', args, { cwd: home, ...options });
-}
-
-const succeeds = (program, args) => run(program, args, { capture: true, accept: [0, 1, 2] }).status === 0;
-
 /**
  * Debian's nodejs package, which ours depends on, would overwrite a Node that was put at /usr/bin/node without dpkg's
  * knowledge, and npm with it would stop working. A local diversion keeps it: Debian's lands beside it.
@@ -84,40 +46,18 @@ function provision() {
   asRoot(['iso-setup', 'user', USER, '--dry-run']);
 }
 
-const PROOF = `echo "ids inside       $(id -u):$(id -g)"
-echo "uid map          $(tr -s ' ' <  /proc/self/uid_map | head -1) (inside, outside, how many)"
-for name in user pid mnt net ipc uts cgroup; do echo "namespace        $(readlink /proc/self/ns/$name)"; done
-echo "interfaces       $(ls /sys/class/net | tr '\\n' ' ')"
-echo "processes        $(ls /proc | grep -c '^[0-9]') visible"
-grep -E '^(Seccomp|NoNewPrivs|CapEff|CapBnd):' /proc/self/status | tr '\\t' ' '`;
+const PROOF = `echo "user ids       $(id -u), of $(awk '{ n += $3 } END { print n }' /proc/self/uid_map)"
+echo "interfaces     $(ls /sys/class/net | tr '\n' ' ')"
+echo "processes      $(ls -d /proc/[0-9]* | wc -l)"
+echo "root file system: $(ls / | tr '\n' ' ')"
+grep -E '^(NoNewPrivs|Seccomp|CapEff|CapBnd|CapAmb):' /proc/self/status`;
 
-function runContainers() {
-  if (
-    !succeeds('runuser', [
-      '-u',
-      USER,
-      '--',
-      'env',
-      '-i',
-      `HOME=/home/${USER}`,
-      `PATH=${PATH}`,
-      'iso-run',
-      'image',
-      'inspect',
-      'base',
-    ])
-  ) {
-    asUser(['iso-run', 'image', 'bootstrap', 'base']);
-  }
+async function runContainers() {
+  if (!succeedsAsUser(['iso-run', 'image', 'inspect', 'base'])) asUser(['iso-run', 'image', 'bootstrap', 'base']);
   asUser(['iso-run', 'image', 'ls']);
-  say('\nOutside, as the same user:');
-  asUser([
-    'sh',
-    '-c',
-    'id -u; for name in user pid mnt net ipc uts cgroup; do readlink /proc/self/ns/$name; done; ls /sys/class/net',
-  ]);
-  say('\nInside a container:');
+  say('\nInside a container: root of its own ids, no network, few capabilities, filtered system calls:');
   asUser(['iso-run', 'run', '--rm', 'base', 'sh', '-c', PROOF]);
+  await compareFromOutside();
 }
 
 function showRefusals() {
