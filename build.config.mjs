@@ -131,7 +131,11 @@ function copyData() {
 const generateOnly = process.argv.includes('--generate');
 await generateValidators();
 if (!generateOnly) {
-  rmSync(at('dist'), { recursive: true, force: true });
+  // Names of chunks carry a hash, so old ones would stay; the native programs are the Makefile's.
+  mkdirSync(at('dist'), { recursive: true });
+  for (const name of readdirSync(at('dist'))) {
+    if (/\.js(on)?$|^(templates|audit-rules)$/.test(name)) rmSync(at('dist', name), { recursive: true });
+  }
   await bundle();
   await convertToCommonJs();
   copyData();

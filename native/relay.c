@@ -38,7 +38,8 @@ struct relay {
   pid_t container_pid;
   bool ended;
   int exit_status;
-  bool raw;
+  bool raw; /* `saved` is to be restored on `raw_fd` */
+  int raw_fd;
   struct termios saved;
 };
 
@@ -104,11 +105,15 @@ static void copy_window_size(struct relay *relay) {
   }
 }
 
+/* The container's terminal does the editing and the line ends, so the caller's does neither. Without -i its input stays as
+ * it is, and Ctrl-C with it. */
 static void enter_raw_mode(struct relay *relay) {
-  if (!relay->launch->relay_stdin || tcgetattr(0, &relay->saved) < 0) return;
+  relay->raw_fd = relay->launch->relay_stdin ? 0 : 1;
+  if (tcgetattr(relay->raw_fd, &relay->saved) < 0) return;
   struct termios raw = relay->saved;
-  cfmakeraw(&raw);
-  relay->raw = tcsetattr(0, TCSADRAIN, &raw) == 0;
+  if (relay->launch->relay_stdin) cfmakeraw(&raw);
+  raw.c_oflag &= ~(tcflag_t)OPOST;
+  relay->raw = tcsetattr(relay->raw_fd, TCSADRAIN, &raw) == 0;
 }
 
 static void take_master(struct relay *relay, int master_fd) {
@@ -210,6 +215,6 @@ int relay_run(struct launch *launch) {
     flow_open(&relay.flow[2], launch->pipe[2][0], 2, false);
   }
   while (has_work(&relay)) turn(&relay);
-  if (relay.raw) tcsetattr(0, TCSADRAIN, &relay.saved);
+  if (relay.raw) tcsetattr(relay.raw_fd, TCSADRAIN, &relay.saved);
   return relay.exit_status;
 }

@@ -144,7 +144,6 @@ static int try_chroot_escape(void) {
 }
 static int try_reopen_stdin_for_writing(void) { return answer(open("/proc/self/fd/0", O_WRONLY)); }
 static int try_push_input(void) { return answer(ioctl(0, TIOCSTI, "x")); }
-static int try_kernel_log(void) { return answer(open("/proc/kcore", O_RDONLY) < 0 ? -1 : (errno = EACCES, -1)); }
 
 static const struct {
   const char *name;
@@ -171,7 +170,6 @@ static const struct {
                 {"reboot", try_reboot},
                 {"reopen-stdin", try_reopen_stdin_for_writing},
                 {"push-input", try_push_input},
-                {"kcore", try_kernel_log},
                 {"chroot-escape", try_chroot_escape}};
 
 /* Each in a child of its own: a chroot or a new namespace must not change what the next one finds. */

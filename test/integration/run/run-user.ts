@@ -1,0 +1,128 @@
+/** A provisioned throw-away user with a base image and the probe, for tests that look at containers from inside. */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { chownSync, cpSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { encodePlan } from '../../../src/sys/launcher/encode.js';
+import type { LaunchPlan } from '../../../src/sys/launcher/ops.js';
+import { type LaunchOutcome, outcomeOf, parseStatus } from '../../../src/sys/launcher/status.js';
+import { makeUser, type ThrowawayUser } from '../image/throwaway-user.js';
+
+const PROBE = fileURLToPath(new URL('../../../native/build/probe', import.meta.url));
+
+export interface Report {
+  pid: number;
+  sid: number;
+  uid: number;
+  gid: number;
+  groups: number[];
+  tty: number[];
+  status: string;
+  uidMap: string;
+  gidMap: string;
+  mountinfo: string;
+  network: string;
+  cgroup: string;
+  hosts: string;
+  namespaces: Record<string, string>;
+  descriptors: Record<string, string>;
+  dev: Record<string, string>;
+  interfaces: Record<string, string>;
+  env: string[];
+  argv: string[];
+  hostname: string;
+  cwd: string;
+}
+
+export interface RunUser extends ThrowawayUser {
+  /** Runs the probe in a new container of the base image and parses what it prints. */
+  probe(options?: readonly string[], args?: readonly string[]): Promise<Report>;
+  attempts(options?: readonly string[]): Promise<Record<string, number>>;
+  /** Starts iso-run without waiting for its end. */
+  start(args: readonly string[], stdio?: 'pipe' | 'ignore'): ChildProcess;
+  /** Launches a raw plan as the user. */
+  launch(plan: LaunchPlan): Promise<LaunchOutcome>;
+}
+
+const setpriv = (name: string) => ['--reuid', name, '--regid', name, '--init-groups', '--'];
+
+function launchAs(user: ThrowawayUser, plan: LaunchPlan): Promise<LaunchOutcome> {
+  const launcher = spawn('setpriv', [...setpriv(user.name), join(user.scratch, 'dist/iso-launch')], {
+    cwd: '/',
+    env: {},
+    stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'],
+  });
+  const chunks: Buffer[] = [];
+  launcher.stdio[4]?.on('data', (chunk: Buffer) => chunks.push(chunk));
+  const input = launcher.stdio[3] as NodeJS.WritableStream;
+  input.on('error', () => undefined);
+  input.end(encodePlan(plan, {}));
+  const cleanupFrom = plan.findIndex(({ stage }) => stage === 'cleanup');
+  return new Promise((resolve) => {
+    launcher.on('close', (code) => {
+      const records = parseStatus(Buffer.concat(chunks));
+      resolve(outcomeOf(records, cleanupFrom < 0 ? plan.length : cleanupFrom, `status ${code}`));
+    });
+  });
+}
+
+/** Makes the user, the image `base` and the probe's directory. */
+export async function makeRunUser(name: string): Promise<RunUser> {
+  const user = makeUser(name);
+  const probeDir = join(user.scratch, 'probe');
+  cpSync(PROBE, join(probeDir, 'probe'));
+  const { status, stderr } = await user.isoRun(['image', 'bootstrap', 'base']);
+  if (status !== 0) throw new Error(stderr);
+  const inside = async (args: readonly string[], options: readonly string[]) => {
+    const ran = await user.isoRun([
+      'run',
+      '--rm',
+      '-v',
+      `${probeDir}:/probe:ro`,
+      ...options,
+      'base',
+      '/probe/probe',
+      ...args,
+    ]);
+    if (ran.status !== 0) throw new Error(`status ${ran.status}: ${ran.stderr}`);
+    return JSON.parse(ran.stdout);
+  };
+  return {
+    ...user,
+    probe: (options = [], args = []) => inside(['report', ...args], options),
+    attempts: (options = []) => inside(['attempts'], options),
+    start: (args, stdio = 'pipe') =>
+      spawn('setpriv', [...setpriv(name), process.execPath, join(user.scratch, 'dist/iso-run.js'), ...args], {
+        cwd: '/',
+        env: { PATH: '/usr/bin:/bin', HOME: user.home },
+        stdio,
+      }),
+    launch: (plan) => launchAs(user, plan),
+  };
+}
+
+/** Host pids of the user's processes whose name (proc(5) comm) is this. */
+export function pidsOf(user: ThrowawayUser, comm: string): number[] {
+  try {
+    return execFileSync('pgrep', ['-u', String(user.uid), '-x', comm], { encoding: 'utf8' })
+      .split('\n')
+      .filter(Boolean)
+      .map(Number);
+  } catch {
+    return [];
+  }
+}
+
+/** Waits until `check` holds, 10 seconds at most. */
+export async function until(check: () => boolean | Promise<boolean>): Promise<void> {
+  for (let tries = 0; tries < 200; tries += 1) {
+    if (await check()) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error('it did not come about within 10 seconds');
+}
+
+/** Gives a file or directory to the user. */
+export function giveTo(user: ThrowawayUser, path: string): void {
+  chownSync(path, user.uid, user.uid);
+}

@@ -1,0 +1,176 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { createHash, randomBytes } from 'node:crypto';
+import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { giveTo, makeRunUser, pidsOf, type RunUser, until } from './run-user.js';
+
+let user: RunUser;
+beforeAll(async () => {
+  user = await makeRunUser('isot-streams');
+});
+afterAll(() => user?.remove());
+
+const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
+
+/** iso-run with files as its streams, as a shell's redirections give them. */
+function redirected(args: string[], input: string, output: string): Promise<number | null> {
+  const [stdin, stdout] = [openSync(input, 'r'), openSync(output, 'w')];
+  const argv = [
+    '--reuid',
+    user.name,
+    '--regid',
+    user.name,
+    '--init-groups',
+    '--',
+    process.execPath,
+    join(user.scratch, 'dist/iso-run.js'),
+    ...args,
+  ];
+  const child = spawn('setpriv', argv, {
+    cwd: '/',
+    env: { PATH: '/usr/bin:/bin', HOME: user.home },
+    stdio: [stdin, stdout, 'ignore'],
+  });
+  closeSync(stdin);
+  closeSync(stdout);
+  return new Promise((resolve) => child.on('close', resolve));
+}
+
+describe('standard streams', () => {
+  it('carry megabytes both ways unchanged', async () => {
+    const bytes = randomBytes(5 * 2 ** 20);
+    const { stdout, status } = await user.isoRun(['run', '--rm', '-i', 'base', 'sha256sum'], { input: bytes });
+    expect([status, stdout.slice(0, 64)]).toEqual([0, sha256(bytes)]);
+    const [input, output] = [join(user.scratch, 'in'), join(user.scratch, 'out')];
+    writeFileSync(input, bytes);
+    expect(await redirected(['run', '--rm', '-i', 'base', 'cat'], input, output)).toBe(0);
+    expect(sha256(readFileSync(output))).toBe(sha256(bytes));
+  });
+
+  it('keep output and errors apart', async () => {
+    const { stdout, stderr } = await user.isoRun(['run', '--rm', 'base', 'sh', '-c', 'echo out; echo err >&2']);
+    expect([stdout, stderr]).toEqual(['out\n', 'err\n']);
+  });
+
+  it('give no way to write to a file that is the input (THREATS R40)', async () => {
+    const input = join(user.scratch, 'precious');
+    writeFileSync(input, 'precious\n');
+    giveTo(user, input);
+    const output = join(user.scratch, 'out');
+    await redirected(
+      [
+        'run',
+        '--rm',
+        '-i',
+        'base',
+        'sh',
+        '-c',
+        'echo stolen > /proc/self/fd/0; echo stolen > /dev/stdin; cat /proc/1/fd/0',
+      ],
+      input,
+      output,
+    );
+    expect(readFileSync(input, 'utf8')).toBe('precious\n');
+  });
+
+  it('read nothing without -i', async () => {
+    const { stdout } = await user.isoRun(['run', '--rm', 'base', 'cat'], { input: Buffer.from('text') });
+    expect(stdout).toBe('');
+  });
+
+  it('let a payload of another id reopen its output', async () => {
+    const { stdout } = await user.isoRun(['run', '--rm', '-u', '1000', 'base', 'sh', '-c', 'echo again > /dev/stdout']);
+    expect(stdout).toBe('again\n');
+  });
+
+  it('end the payload when nobody reads its output any more', async () => {
+    const child = user.start(['run', '--rm', 'base', 'sh', '-c', 'while echo line; do :; done']);
+    child.stdout?.once('data', () => child.stdout?.destroy());
+    await new Promise((resolve) => child.on('close', resolve));
+    expect(pidsOf(user, 'iso-session')).toEqual([]);
+  });
+});
+
+describe('the terminal', () => {
+  const inTerminal = (script: string) => {
+    const argv = [
+      '--reuid',
+      user.name,
+      '--regid',
+      user.name,
+      '--init-groups',
+      '--',
+      'script',
+      '-qec',
+      script,
+      '/dev/null',
+    ];
+    return execFileSync('setpriv', argv, {
+      cwd: '/',
+      env: { PATH: '/usr/bin:/bin', HOME: user.home, TERM: 'xterm' },
+      encoding: 'utf8',
+      input: '',
+    });
+  };
+  const isoRun = () => `${process.execPath} ${join(user.scratch, 'dist/iso-run.js')}`;
+
+  it("is one of the container, of the size of the caller's", () => {
+    const output = inTerminal(
+      `stty rows 33 cols 77; ${isoRun()} run --rm -t base sh -c 'tty; stty size; ls /dev/pts; test -t 0 && test -t 2 && echo all'`,
+    );
+    expect(output).toMatch(/\/dev\/pts\/0\r\n33 77\r\n0 +ptmx\r\n/);
+    expect(output).toContain('all\r\n');
+  });
+
+  it("is not the caller's: the payload leads a session of its own", async () => {
+    const { stdout } = await user.isoRun([
+      'run',
+      '--rm',
+      '-t',
+      '-v',
+      `${join(user.scratch, 'probe')}:/probe:ro`,
+      'base',
+      '/probe/probe',
+    ]);
+    const report = JSON.parse(stdout);
+    expect([report.sid, report.tty]).toEqual([1, [1, 1, 1]]);
+    expect(report.descriptors['0']).toBe('/dev/pts/0');
+  });
+});
+
+describe('signals', () => {
+  it('reach the payload, whose answer is the exit status', async () => {
+    const child = user.start([
+      'run',
+      '--rm',
+      'base',
+      'sh',
+      '-c',
+      'trap "echo got; exit 42" TERM; echo ready; while :; do sleep 0.05; done',
+    ]);
+    const output: string[] = [];
+    child.stdout?.on('data', (chunk) => {
+      output.push(String(chunk));
+      if (String(chunk).includes('ready')) child.kill('SIGTERM');
+    });
+    expect(await new Promise((resolve) => child.on('close', resolve))).toBe(42);
+    expect(output.join('')).toBe('ready\ngot\n');
+  });
+
+  it('by number end the exit status: 128+n', async () => {
+    const { status } = await user.isoRun(['run', '--rm', 'base', 'sh', '-c', 'sh -c "kill -SEGV \\$\\$"; exit $?']);
+    expect(status).toBe(139);
+  });
+
+  it('leave nothing running when the launcher is killed', async () => {
+    const child = user.start(['run', '--rm', 'base', 'sleep', '1000'], 'ignore');
+    await until(() => pidsOf(user, 'sleep').length === 1);
+    process.kill(pidsOf(user, 'iso-outer')[0] ?? 0, 'SIGKILL');
+    await new Promise((resolve) => child.on('close', resolve));
+    await until(
+      () => [...pidsOf(user, 'sleep'), ...pidsOf(user, 'iso-session'), ...pidsOf(user, 'fuse-overlayfs')].length === 0,
+    );
+    expect(pidsOf(user, 'sleep')).toEqual([]);
+  });
+});
