@@ -130,7 +130,7 @@ export function writeRecord(store: string, record: ImageRecord): void {
   }
 }
 
-/** Removes a record; true when there was one. */
+/** Removes a record, when there is one. */
 export function removeRecord(store: string, name: string): void {
   rmSync(join(store, 'images', recordFileName(name)), { force: true });
   syncFolder(join(store, 'images'));
