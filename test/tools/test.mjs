@@ -7,6 +7,7 @@ import { buildDir, main, printTimes, root, run, StageError, say, stage, storeRes
 const bin = (name) => join(root, 'node_modules', '.bin', name);
 // Node's own variables change what our programs do; npm's have no meaning for them.
 const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(NODE_|npm_)/i.test(name)));
+if (!process.stdout.isTTY) env.NO_COLOR = '1';
 
 /** One vitest project; counts come from its JSON report, so a crash without a report is a failure too. */
 function vitest(project) {
