@@ -111,7 +111,8 @@ function print(rows, json) {
 
 await main(() => {
   const { json, rounds, name } = parseArguments(process.argv.slice(2));
-  if (process.getuid() !== 0) throw new StageError('a bench makes a user of its own, which needs root');
+  if (process.getuid() !== 0)
+    throw new StageError('a bench makes a user of its own, which needs root', 'sudo npm run bench -- NAME');
   prepare(['build', 'bench', 'test']);
   run('npm', ['run', '--silent', 'build'], { quiet: true });
   mkdirSync(buildDir, { recursive: true });

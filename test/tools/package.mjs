@@ -118,7 +118,10 @@ async function testSuite(suite, deb) {
 
 await main(async () => {
   if (process.getuid() !== 0)
-    throw new StageError('the package test installs into systems of its own, which needs root');
+    throw new StageError(
+      'the package test installs into systems of its own, which needs root',
+      'sudo node test/tools/package.mjs',
+    );
   await stage('prepare', () => prepare(['build', 'package', 'lint']));
   let deb;
   await stage('build', async () => {
