@@ -1,5 +1,38 @@
 /** `iso-setup`: makes a host and its users ready for containers without privilege. */
+import type { Command } from 'commander';
 import { createProgram, runMain } from './main.js';
+import type { SetupCliOptions } from './setup-actions.js';
 
 const program = createProgram('iso-setup', 'make a host and its users ready for containers without privilege');
+
+const EXITS =
+  '\nExit status: 0 done, or nothing to do; 2 under --check when something differs; otherwise as sysexits(3) says.';
+
+const withCommonOptions = (command: Command) =>
+  command
+    .option('--dry-run', 'print the steps, change nothing')
+    .option('--json', 'print one JSON object')
+    .option('--root <dir>', 'set up the system below this directory: no account sources but its own files');
+
+withCommonOptions(program.command('user').argument('<name...>', 'login names'))
+  .description('validate, create, verify and deploy what users need to run containers')
+  .option('--check', 'change nothing, and exit with status 2 when something differs')
+  .addHelpText('after', EXITS)
+  .action(async (names: string[], options: SetupCliOptions) =>
+    (await import('./setup-actions.js')).setUpUsers(names, options),
+  );
+
+withCommonOptions(program.command('system'))
+  .description('make the host ready: kernel settings, modules, delegation, log directories')
+  .option('--check', 'change nothing, and exit with status 2 when something differs')
+  .addHelpText('after', EXITS)
+  .action(async (options: SetupCliOptions) => (await import('./setup-actions.js')).setUpSystem(options));
+
+withCommonOptions(program.command('remove').argument('<name>', 'login name'))
+  .description('take back the subordinate ranges that iso-setup gave to a user')
+  .option('--purge', 'remove containers, images and configuration of the user too')
+  .action(async (name: string, options: SetupCliOptions) =>
+    (await import('./setup-actions.js')).removeOne(name, options),
+  );
+
 void runMain(program);

@@ -69,6 +69,19 @@ export function rangesOf(lines: readonly SubidLine[], user: { name: string; uid:
   return ranges;
 }
 
+/** All ranges by owner as written, for questions about many users. */
+export function rangesByOwner(lines: readonly SubidLine[]): Map<string, IdRange[]> {
+  const byOwner = new Map<string, IdRange[]>();
+  for (const line of lines) {
+    if (line.kind !== 'range') continue;
+    const range = { start: line.start, count: line.count };
+    const ranges = byOwner.get(line.owner);
+    if (ranges) ranges.push(range);
+    else byOwner.set(line.owner, [range]);
+  }
+  return byOwner;
+}
+
 /** The range's last id. */
 export function lastId(range: IdRange): number {
   return range.start + range.count - 1;
@@ -77,4 +90,15 @@ export function lastId(range: IdRange): number {
 /** True when the two ranges share an id. */
 export function overlaps(a: IdRange, b: IdRange): boolean {
   return a.start <= lastId(b) && b.start <= lastId(a);
+}
+
+/** The same ids in as few ranges as possible, ascending: what touches or overlaps becomes one. */
+export function mergeRanges(ranges: readonly IdRange[]): IdRange[] {
+  const merged: IdRange[] = [];
+  for (const range of [...ranges].sort((a, b) => a.start - b.start)) {
+    const last = merged.at(-1);
+    if (last && range.start <= lastId(last) + 1) last.count = Math.max(lastId(last), lastId(range)) - last.start + 1;
+    else merged.push({ start: range.start, count: range.count });
+  }
+  return merged;
 }

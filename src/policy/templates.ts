@@ -1,0 +1,83 @@
+/** Configuration templates (Handlebars): the package's own, each replaceable by an administrator's file of the same name. */
+import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { hasErrno, IsoError } from '../lib/errors.js';
+
+export interface Template {
+  /** `user/storage.conf.hbs`, below a template folder. */
+  name: string;
+  file: string;
+  source: string;
+}
+
+const MAX_TEMPLATE_BYTES = 1 << 20;
+
+const invalid = (file: string, why: string, cause?: unknown) =>
+  new IsoError('template.invalid', `cannot use the template ${file}`, why, { cause });
+
+function readTemplateFile(file: string): string | undefined {
+  let fd: number;
+  try {
+    fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT', 'ENOTDIR')) return undefined;
+    throw error;
+  }
+  try {
+    const stat = fstatSync(fd);
+    if (!stat.isFile() || stat.size > MAX_TEMPLATE_BYTES) {
+      throw invalid(file, `it is not a regular file of at most ${MAX_TEMPLATE_BYTES} bytes`);
+    }
+    // What it says is written into every user's configuration, so nobody but root may have a say.
+    if ((stat.uid !== 0 && stat.uid !== process.geteuid?.()) || (stat.mode & 0o022) !== 0) {
+      throw invalid(file, 'others than its root owner can write it');
+    }
+    return readFileSync(fd, 'utf8');
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** The first of the folders that has the template wins. @throws IsoError template.invalid */
+export function readTemplate(name: string, folders: readonly string[]): Template {
+  for (const folder of folders) {
+    const file = join(folder, name);
+    const source = readTemplateFile(file);
+    if (source !== undefined) return { name, file, source };
+  }
+  throw invalid(name, `it is in none of ${folders.join(', ')}`);
+}
+
+export type Renderer = (values: object) => string;
+
+/** Quotes a value for TOML and JSON alike. */
+function quote(value: unknown): string {
+  return JSON.stringify(String(value)).replace(/\u007f/g, '\\u007f');
+}
+
+/**
+ * Templates compiled once, for rendering many times. A file without `.hbs` is used as it is.
+ * @throws IsoError template.invalid for a template that does not parse, and later for a value that does not exist
+ */
+export async function compileTemplates(templates: readonly Template[]): Promise<Renderer[]> {
+  const { default: handlebars } = await import('handlebars');
+  const engine = handlebars.create();
+  engine.registerHelper('quote', quote);
+  return templates.map(({ name, file, source }) => {
+    if (!name.endsWith('.hbs')) return () => source;
+    // strict: a misspelled name is an error, not an empty string; configuration files are not HTML.
+    const render = engine.compile(source, {
+      strict: true,
+      noEscape: true,
+      knownHelpersOnly: true,
+      knownHelpers: { quote: true },
+    });
+    return (values) => {
+      try {
+        return render(values);
+      } catch (error) {
+        throw invalid(file, error instanceof Error ? error.message : String(error), error);
+      }
+    };
+  });
+}

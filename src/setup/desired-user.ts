@@ -1,0 +1,81 @@
+/** What a provisioned user has: directories, files, quota. The one declaration, which iso-audit reads too. Pure. */
+import { parseSize } from '../lib/units.js';
+import type { Policy } from '../policy/policy.js';
+import type { ProjectLimits } from '../sys/quota.js';
+
+/** The container tree, below the home. */
+export const TREE = '.local/share/containers';
+export const CONFIG = '.config/containers';
+
+export const PRIVATE_MODE = 0o700;
+export const FILE_MODE = 0o600;
+
+/** Directories on the way, which people have for other uses too: made private when absent, otherwise left as they are. */
+export const SHARED_DIRECTORIES = ['.local', '.local/share', '.config'];
+
+/** Directories of the toolkit: theirs alone, 0700. */
+export const PRIVATE_DIRECTORIES = [
+  TREE,
+  ...['storage', 'cache', 'tmp', 'run'].map((name) => `${TREE}/${name}`),
+  CONFIG,
+];
+
+/** Parents before children. */
+export const DIRECTORIES = [
+  '.local',
+  '.local/share',
+  ...PRIVATE_DIRECTORIES.filter((path) => path !== CONFIG),
+  '.config',
+  CONFIG,
+];
+
+/** Files of the toolkit and the templates that they are rendered from. */
+export const FILES = [
+  { path: `${CONFIG}/storage.conf`, template: 'user/storage.conf.hbs' },
+  { path: `${CONFIG}/containers.conf`, template: 'user/containers.conf.hbs' },
+  { path: `${CONFIG}/registries.conf`, template: 'user/registries.conf.hbs' },
+  { path: `${CONFIG}/policy.json`, template: 'user/policy.json.hbs' },
+  { path: `${CONFIG}/seccomp.json`, template: 'user/seccomp.json' },
+] as const;
+
+/** All that is looked at in a home before anything is decided. */
+export const OBSERVED = ['', ...DIRECTORIES, ...FILES.map((file) => file.path)];
+
+/** The administrator's own rules for images, which a file in a home would otherwise silently replace (P8). */
+export interface HostContainers {
+  registries: string | undefined;
+  policy: string | undefined;
+}
+
+/** What user templates may name. */
+export function userTemplateValues(
+  user: { name: string; uid: number; gid: number; home: string },
+  policy: Policy,
+  host: HostContainers,
+): object {
+  return {
+    user,
+    storage: `${user.home}/${TREE}/storage`,
+    runroot: `${user.home}/${TREE}/run/storage`,
+    seccomp: `${user.home}/${CONFIG}/seccomp.json`,
+    capabilities: policy.run.capabilities.map((name) => name.replace(/^CAP_/, '')),
+    pids: policy.run.pids,
+    overlay: policy.run.storage_driver === 'overlay',
+    host: { registries: host.registries ?? '', policy: host.policy ?? '' },
+  };
+}
+
+/**
+ * Limits of the container tree. The soft one is what users see as its size; between it and the hard one lies the reserve
+ * that cleaning up needs, since at the hard limit not even a removal can write its records.
+ */
+export function desiredLimits(policy: Policy['quota']): ProjectLimits {
+  const size = parseSize(policy.size) ?? 0;
+  const reserve = parseSize(policy.reserve) ?? 0;
+  return {
+    softBytes: size,
+    hardBytes: size === 0 ? 0 : size + reserve,
+    softInodes: policy.inodes,
+    hardInodes: policy.inodes === 0 ? 0 : Math.ceil(policy.inodes * 1.05),
+  };
+}

@@ -1,0 +1,25 @@
+/** What the audit trail gets to know of set-up: what was changed for whom, and what was refused. */
+import type { ErrorCode } from '../lib/errors.js';
+import { recordEvent } from '../trail/record-event.js';
+import { countStates } from './format-plans.js';
+import type { Plan } from './step.js';
+
+const REFUSALS: readonly ErrorCode[] = ['user.refused', 'home.unsafe', 'permission.denied', 'container.running'];
+
+/** One event for a plan that changed or refused something; a run that had nothing to do is none. False when not stored. */
+export function recordPlan(plan: Plan, action: 'setup.apply' | 'setup.remove'): boolean {
+  const { done, failed, unavailable } = countStates([plan]);
+  const { error, subject } = plan;
+  if (!error && done === 0) return true;
+  const isRefusal = error !== undefined && REFUSALS.includes(error.code);
+  return recordEvent({
+    category: isRefusal ? 'permission' : error ? 'system' : 'lifecycle',
+    action: isRefusal ? 'setup.refuse' : action,
+    outcome: error ? 'failure' : 'success',
+    severity: isRefusal ? 'warning' : error ? 'error' : 'notice',
+    message: error ? error.what : `${action === 'setup.apply' ? 'set up' : 'removed'} ${subject}: ${done} steps`,
+    subject,
+    ...(error ? { error } : {}),
+    details: { done, failed, unavailable },
+  });
+}

@@ -1,0 +1,102 @@
+/** What carries out each kind of step: thin, and complete by type, since a kind without its row does not compile. */
+import { chmodSync, closeSync, constants, mkdirSync, openSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
+import { describeFailure, tildePath } from '../facts/home-words.js';
+import { type ErrorCode, IsoError } from '../lib/errors.js';
+import { formatMode } from '../lib/units.js';
+import { replaceFile } from '../sys/atomic-file.js';
+import { run } from '../sys/exec.js';
+import type { HomeOp, HomeOutcome } from '../sys/home.js';
+import { setProjectLimits } from '../sys/quota.js';
+import { enableLinger, reloadUnits } from '../sys/systemd.js';
+import { formatState } from './state.js';
+import type { HomeStepArgs, HostStepArgs, Step, StepKind } from './step.js';
+import { removeRanges } from './subid-files.js';
+
+const ROOT = { uid: 0, gid: 0 };
+
+/** Steps on the two files of ranges are carried out for all users at once, by apply-ranges.ts. */
+export type RangeStepKind = 'subids.add' | 'subids.verify';
+type SingleStepArgs = Omit<HostStepArgs, RangeStepKind>;
+
+/** Steps inside a home as requests to iso-home. */
+export const homeOps: { [K in keyof HomeStepArgs]: (args: HomeStepArgs[K]) => HomeOp } = {
+  'home.mkdir': ({ path, mode }) => ({ op: 'mkdir', path, mode }),
+  'home.chmod': ({ path, mode }) => ({ op: 'chmod', path, mode }),
+  'home.project': ({ path, project }) => ({ op: 'project', path, project }),
+  'home.write': ({ path, mode, content }) => ({ op: 'write', path, mode, content }),
+  'home.verify': ({ path }) => ({ op: 'observe', path }),
+  'home.unlink': ({ path }) => ({ op: 'unlink', path }),
+  'home.empty': ({ path }) => ({ op: 'empty', path }),
+  'home.rmdir': ({ path }) => ({ op: 'rmdir', path }),
+};
+
+/** Steps on the host. */
+export const hostExecutors: { [K in keyof SingleStepArgs]: (args: SingleStepArgs[K]) => Promise<void> | void } = {
+  'state.write': ({ path, state }) => {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    replaceFile(path, formatState(state), { mode: 0o600, ...ROOT });
+  },
+  'quota.limit': ({ home, project, limits }) => {
+    const fd = openSync(home, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+    try {
+      setProjectLimits(fd, project, limits);
+    } finally {
+      closeSync(fd);
+    }
+  },
+  'subids.remove': async ({ owner, root }) => void (await removeRanges(root, owner)),
+  'file.remove': ({ path }) => rmSync(path, { force: true }),
+  'file.write': ({ path, mode, content }) => replaceFile(path, content, { mode, ...ROOT }),
+  'directory.make': ({ path, mode }) => {
+    mkdirSync(path, { recursive: true, mode });
+    // The umask has no say.
+    chmodSync(path, mode);
+  },
+  'mode.set': ({ path, mode }) => chmodSync(path, mode),
+  'setting.set': ({ name, value }) => writeFileSync(`/proc/sys/${name.replaceAll('.', '/')}`, value),
+  'module.load': async ({ name }) => void (await run('modprobe', ['--', name])),
+  'systemd.reload': () => reloadUnits(),
+  'linger.enable': ({ name }) => enableLinger(name),
+  'apparmor.load': async ({ path }) => void (await run('apparmor_parser', ['--replace', '--', path])),
+};
+
+/** What a host may refuse without the rest being worthless: told as unavailable, and the run goes on. */
+export const OPTIONAL: ReadonlySet<StepKind> = new Set<StepKind>([
+  'setting.set',
+  'module.load',
+  'systemd.reload',
+  'apparmor.load',
+]);
+
+const UNSAFE = ['ELOOP', 'ENOTDIR', 'EXDEV', 'EPERM', 'EMLINK', 'EINVAL', 'ESTALE', 'EEXIST', 'EISDIR'];
+
+export type HomeStep = Step<keyof HomeStepArgs>;
+
+/** Why a step inside a home failed, or undefined when what was read back is what was asked for. */
+export function homeFailure(
+  step: HomeStep,
+  outcome: HomeOutcome,
+  owner: { name: string; uid: number },
+): IsoError | undefined {
+  const { path } = step.args;
+  const fail = (code: ErrorCode, why: string) =>
+    new IsoError(code, `cannot ${step.kind.slice('home.'.length)} ${tildePath(path)} of ${owner.name}`, why);
+  if (outcome.error === 'ENOTEMPTY' && step.kind === 'home.empty') {
+    return fail(
+      'step.failed',
+      `${outcome.size} entries could not be removed: they belong to subordinate ids or are in use`,
+    );
+  }
+  if (outcome.error !== undefined) {
+    const code = UNSAFE.includes(outcome.error) ? 'home.unsafe' : 'write.failed';
+    return fail(
+      code,
+      outcome.error === 'EEXIST' ? `${basename(path)} appeared meanwhile` : describeFailure(path, outcome, owner.uid),
+    );
+  }
+  if (!('mode' in step.args)) return undefined;
+  const type = step.kind === 'home.write' ? '-' : step.kind === 'home.chmod' ? outcome.type : 'd';
+  if (outcome.type === type && outcome.uid === owner.uid && outcome.mode === step.args.mode) return undefined;
+  return fail('step.failed', `read back as type ${outcome.type}, ${formatMode(outcome.mode)}, owner ${outcome.uid}`);
+}

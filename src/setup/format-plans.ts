@@ -1,0 +1,78 @@
+/** Plans as people and programs read them. Pure. */
+import { escapeControl } from '../lib/text.js';
+import { type Item, type ItemState, PHASES, type Plan } from './step.js';
+
+const MARKS: Record<ItemState, string> = {
+  todo: 'todo',
+  done: 'done',
+  unchanged: 'ok',
+  drift: 'drift',
+  unavailable: 'n/a',
+  failed: 'FAILED',
+  'not started': 'skipped',
+};
+
+const MARK_WIDTH = 8;
+const KIND_WIDTH = 11;
+
+/** What is -> what should be, and why; an item as it should be has only its reason. */
+function formatItem(item: Item): string {
+  const { state, kind, subject, current, desired, reason } = item;
+  const change = state === 'unchanged' || state === 'unavailable' ? '' : `${current} -> ${desired}`;
+  const told = [change, reason].filter((text) => text !== '').join('; ');
+  const line = `  ${MARKS[state].padEnd(MARK_WIDTH)}${kind.padEnd(KIND_WIDTH)}${subject}: ${told}`;
+  return escapeControl(line);
+}
+
+/** One plan, phase by phase. */
+export function formatPlan(plan: Plan): string {
+  const uid = plan.uid === undefined ? '' : ` (uid ${plan.uid})`;
+  const lines = [escapeControl(`${plan.subject}${uid}`)];
+  for (const phase of PHASES) {
+    const items = plan.items.filter((item) => item.phase === phase);
+    if (items.length > 0) lines.push(phase, ...items.map(formatItem));
+  }
+  return lines.join('\n');
+}
+
+export function countStates(plans: readonly Plan[]): Record<ItemState, number> {
+  const counts: Record<ItemState, number> = {
+    todo: 0,
+    done: 0,
+    unchanged: 0,
+    drift: 0,
+    unavailable: 0,
+    failed: 0,
+    'not started': 0,
+  };
+  for (const { items } of plans) for (const { state } of items) counts[state] += 1;
+  return counts;
+}
+
+/** `3 done, 12 unchanged, 2 unavailable`. */
+export function formatSummary(plans: readonly Plan[]): string {
+  const counts = Object.entries(countStates(plans)).filter(([, count]) => count > 0);
+  return counts.length === 0 ? 'nothing' : counts.map(([state, count]) => `${count} ${state}`).join(', ');
+}
+
+/** A plan without its steps' contents: phases with their items. */
+export function planToJson(plan: Plan, subjectKey: string): object {
+  return {
+    [subjectKey]: plan.subject,
+    ...(plan.uid === undefined ? {} : { uid: plan.uid }),
+    phases: PHASES.map((phase) => ({
+      phase,
+      items: plan.items
+        .filter((item) => item.phase === phase)
+        .map(({ kind, subject, current, desired, state, reason }) => ({
+          kind,
+          subject,
+          current,
+          desired,
+          state,
+          reason,
+        })),
+    })).filter(({ items }) => items.length > 0),
+    ...(plan.error === undefined ? {} : { error: plan.error }),
+  };
+}

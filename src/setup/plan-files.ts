@@ -1,0 +1,45 @@
+/** What is to be done about a file that iso-setup deploys and people may edit. Pure. */
+import { createHash } from 'node:crypto';
+import { formatMode } from '../lib/units.js';
+
+export const digestOf = (content: string) => createHash('sha256').update(content).digest('hex');
+
+/** A file as it should be and, when something is there, as it is. */
+export interface FileCase {
+  content: string;
+  mode: number;
+  present: { content: string; mode: number } | undefined;
+  /** Digests of what iso-setup deployed here before. */
+  deployed: readonly string[];
+}
+
+export type FileVerdict =
+  | { action: 'write' | 'chmod' | 'keep'; current: string; desired: string; reason: string }
+  | { action: 'none'; current: string; desired: string; reason: string };
+
+const describe = (mode: number, content: string) => `${formatMode(mode)} ${digestOf(content).slice(0, 12)}`;
+
+/** Writes what is absent or what we wrote ourselves; keeps what somebody edited; corrects a mode that is too wide. */
+export function judgeFile(file: FileCase): FileVerdict {
+  const desired = describe(file.mode, file.content);
+  if (!file.present) return { action: 'write', current: 'absent', desired, reason: '' };
+  const { content, mode } = file.present;
+  const current = describe(mode, content);
+  if (content === file.content) {
+    if (mode === file.mode)
+      return { action: 'none', current, desired, reason: `already as rendered, ${formatMode(mode)}` };
+    return { action: 'chmod', current, desired, reason: 'its mode differs' };
+  }
+  if (file.deployed.includes(digestOf(content))) {
+    return { action: 'write', current, desired, reason: 'the template or the policy changed since it was deployed' };
+  }
+  return {
+    action: 'keep',
+    current,
+    desired,
+    reason:
+      file.deployed.length > 0
+        ? 'edited since it was deployed; kept (remove it to get the new one)'
+        : 'it was there before iso-setup; kept (remove it to get ours)',
+  };
+}

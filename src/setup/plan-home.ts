@@ -1,0 +1,138 @@
+/** Items for a user's home: the tree, its quota project, the configuration files. Pure. */
+import type { HomeFacts } from '../facts/home.js';
+import type { QuotaFacts } from '../facts/home-quota.js';
+import { describeFailure, describeType, tildePath } from '../facts/home-words.js';
+import { IsoError } from '../lib/errors.js';
+import { formatMode, formatSize } from '../lib/units.js';
+import type { HomeOutcome } from '../sys/home.js';
+import type { ProjectLimits } from '../sys/quota.js';
+import { DIRECTORIES, FILE_MODE, PRIVATE_DIRECTORIES, PRIVATE_MODE, SHARED_DIRECTORIES, TREE } from './desired-user.js';
+import { judgeFile } from './plan-files.js';
+import type { Deployed } from './state.js';
+import { type Item, type ItemText, item } from './step.js';
+
+export interface Owner {
+  name: string;
+  uid: number;
+}
+
+const unsafe = (owner: Owner, path: string, why: string) =>
+  new IsoError('home.unsafe', `cannot use ${tildePath(path)} of ${owner.name}`, why);
+
+/** What stands at a path, when it is what we may use; undefined when nothing is there. @throws IsoError home.unsafe */
+function entryAt(home: HomeFacts, owner: Owner, path: string, type: 'd' | '-'): HomeOutcome | undefined {
+  const entry = home.get(path);
+  if (entry === undefined) throw new Error(`${path} was not observed`);
+  if (entry.error === 'ENOENT') return undefined;
+  if (entry.error !== undefined) throw unsafe(owner, path, describeFailure(path, entry, owner.uid));
+  const at = tildePath(path);
+  if (entry.type !== type) throw unsafe(owner, path, `${at} is ${describeType(entry.type)}, not ${describeType(type)}`);
+  if (entry.uid !== owner.uid) throw unsafe(owner, path, `${at} belongs to uid ${entry.uid}`);
+  if (type === '-' && entry.links !== 1) throw unsafe(owner, path, `${at} has ${entry.links} names (hard links)`);
+  return entry;
+}
+
+function directoryItem(home: HomeFacts, owner: Owner, path: string): Item {
+  const desired = `${formatMode(PRIVATE_MODE)} ${owner.name}`;
+  const entry = entryAt(home, owner, path, 'd');
+  const text: ItemText = { kind: 'directory', subject: tildePath(path), current: 'absent', desired };
+  const args = { path, mode: PRIVATE_MODE };
+  if (!entry) return item.todo('create', text, { kind: 'home.mkdir', args });
+  const current = `${formatMode(entry.mode)} ${owner.name}`;
+  if (entry.mode === PRIVATE_MODE) {
+    return item.unchanged('create', { ...text, current }, `already ${formatMode(entry.mode)}, owner ${owner.name}`);
+  }
+  if (SHARED_DIRECTORIES.includes(path)) {
+    const reason = `exists, owner ${owner.name}; its mode is the user's own choice`;
+    return item.unchanged('create', { ...text, current, desired: `exists, ${owner.name}` }, reason);
+  }
+  return item.todo('create', { ...text, current }, { kind: 'home.chmod', args });
+}
+
+export function planDirectories(home: HomeFacts, owner: Owner): Item[] {
+  return DIRECTORIES.map((path) => directoryItem(home, owner, path));
+}
+
+/** Reads back what the phase before made. */
+export function planVerification(home: HomeFacts, owner: Owner): Item[] {
+  return PRIVATE_DIRECTORIES.map((path) => {
+    const entry = home.get(path);
+    const expected = `${formatMode(PRIVATE_MODE)} ${owner.name}, a directory`;
+    const text: ItemText = { kind: 'directory', subject: tildePath(path), current: 'not read back', desired: expected };
+    if (entry?.error === undefined && entry?.mode === PRIVATE_MODE && entry.uid === owner.uid) {
+      return item.unchanged('verify', { ...text, current: expected }, `read back: ${expected}`);
+    }
+    return item.todo('verify', text, { kind: 'home.verify', args: { path, mode: PRIVATE_MODE } });
+  });
+}
+
+const formatLimits = (limits: ProjectLimits) =>
+  limits.softBytes === 0 && limits.softInodes === 0
+    ? 'no limit'
+    : `${formatSize(limits.softBytes)} (hard ${formatSize(limits.hardBytes)}), ${limits.softInodes} files`;
+
+const sameLimits = (a: ProjectLimits, b: ProjectLimits) =>
+  a.softBytes === b.softBytes &&
+  a.hardBytes === b.hardBytes &&
+  a.softInodes === b.softInodes &&
+  a.hardInodes === b.hardInodes;
+
+/** The quota project of the tree and its limits; directories made in it later inherit the project. */
+export function planQuota(
+  home: HomeFacts,
+  quota: QuotaFacts,
+  want: { home: string; project: number; limits: ProjectLimits },
+): Item[] {
+  const subject = tildePath(TREE);
+  const desired = formatLimits(want.limits);
+  if (quota.why !== undefined) {
+    return [item.unavailable('create', { kind: 'quota', subject, current: 'no limit', desired }, quota.why)];
+  }
+  const { project, limits } = want;
+  const marks = PRIVATE_DIRECTORIES.filter((path) => path.startsWith(TREE)).map((path) => {
+    const now = home.get(path)?.project ?? 0;
+    const text = { kind: 'quota', subject: tildePath(path), current: `project ${now}`, desired: `project ${project}` };
+    return now === project
+      ? item.unchanged('create', text, `already counted as project ${project}`)
+      : item.todo('create', text, { kind: 'home.project', args: { path, project } });
+  });
+  const text = { kind: 'quota', subject, current: formatLimits(quota.quota), desired };
+  const limit = sameLimits(quota.quota, limits)
+    ? item.unchanged('create', text, `already limited, ${formatSize(quota.quota.usedBytes)} used`)
+    : item.todo('create', text, { kind: 'quota.limit', args: { home: want.home, project, limits } });
+  return [...marks, limit];
+}
+
+/** A rendered file, its path below the home. */
+export interface RenderedFile {
+  path: string;
+  content: string;
+}
+
+function fileItems(
+  home: HomeFacts,
+  owner: Owner,
+  { path, content }: RenderedFile,
+  deployed: readonly string[],
+): Item[] {
+  const present = entryAt(home, owner, path, '-');
+  const verdict = judgeFile({ content, mode: FILE_MODE, present, deployed });
+  const { current, desired, reason } = verdict;
+  const text: ItemText = { kind: 'file', subject: tildePath(path), current, desired };
+  const chmod = () =>
+    item.todo('deploy', text, { kind: 'home.chmod', args: { path, mode: FILE_MODE } }, 'its mode differs');
+  switch (verdict.action) {
+    case 'none':
+      return [item.unchanged('deploy', text, reason)];
+    case 'chmod':
+      return [chmod()];
+    case 'write':
+      return [item.todo('deploy', text, { kind: 'home.write', args: { path, mode: FILE_MODE, content } }, reason)];
+    case 'keep':
+      return [...(present?.mode === FILE_MODE ? [] : [chmod()]), item.drift('deploy', text, reason)];
+  }
+}
+
+export function planFiles(home: HomeFacts, owner: Owner, files: readonly RenderedFile[], deployed: Deployed): Item[] {
+  return files.flatMap((file) => fileItems(home, owner, file, deployed[file.path] ?? []));
+}

@@ -1,0 +1,84 @@
+/** `iso-setup remove`: what is taken back. Data stays unless it is asked for; other people's lines stay always. Pure. */
+import type { HomeFacts } from '../facts/home.js';
+import { describeType, tildePath } from '../facts/home-words.js';
+import { CONFIG, FILES, TREE } from './desired-user.js';
+import { digestOf } from './plan-files.js';
+import { ID_KINDS, type IdKind } from './plan-subids.js';
+import type { Deployed } from './state.js';
+import { type Item, type ItemText, item } from './step.js';
+
+export interface RemoveFacts {
+  name: string;
+  root: string;
+  /** The user's lines of each file, and those of them that iso-setup added. */
+  lines: Record<IdKind, { present: string[]; ours: string[] }>;
+  /** Undefined when the account or its home is gone, or its data stays. */
+  home: HomeFacts | undefined;
+  purge: boolean;
+  deployed: Deployed;
+  /** Root's own files about this user, absolute; those that exist. */
+  notes: string[];
+}
+
+function planLines({ name, root, lines }: RemoveFacts): Item[] {
+  return ID_KINDS.map((id) => {
+    const { present, ours } = lines[id];
+    const rest = present.filter((line) => !ours.includes(line));
+    const show = (texts: string[]) => (texts.length === 0 ? 'none' : texts.join(' '));
+    const text: ItemText = { kind: 'subids', subject: `/etc/sub${id}`, current: show(present), desired: show(rest) };
+    if (ours.length > 0) return item.todo('create', text, { kind: 'subids.remove', args: { owner: name, root } });
+    const why = present.length === 0 ? `${name} has no line there` : 'iso-setup did not add these lines, so they stay';
+    return item.unchanged('create', text, why);
+  });
+}
+
+function planData({ home, purge, deployed }: RemoveFacts): Item[] {
+  const text = (path: string, current: string): ItemText => ({
+    kind: 'data',
+    subject: tildePath(path),
+    current,
+    desired: 'absent',
+  });
+  if (!purge) {
+    const kept = text(TREE, 'kept');
+    return [item.unchanged('create', { ...kept, desired: 'kept' }, 'data stays without --purge')];
+  }
+  if (!home) return [item.unchanged('create', text(TREE, 'absent'), 'the account or its home is gone')];
+  const items: Item[] = [];
+  for (const { path } of FILES) {
+    const entry = home.get(path);
+    if (entry?.error !== undefined || !entry) continue;
+    const isOurs = entry.type === '-' && (deployed[path] ?? []).includes(digestOf(entry.content));
+    if (isOurs) items.push(item.todo('create', text(path, 'as deployed'), { kind: 'home.unlink', args: { path } }));
+    else items.push(item.drift('create', text(path, 'edited'), 'edited since it was deployed; kept'));
+  }
+  const tree = home.get(TREE);
+  if (tree?.error === undefined && tree?.type === 'd') {
+    const args = { path: TREE };
+    items.push(item.todo('create', text(`${TREE}/*`, 'present'), { kind: 'home.empty', args }));
+    items.push(item.todo('create', text(TREE, 'present'), { kind: 'home.rmdir', args }));
+  } else {
+    const current = tree && tree.error === undefined ? describeType(tree.type) : 'absent';
+    items.push(item.unchanged('create', text(TREE, current), 'there is no such directory'));
+  }
+  const hasEdited = items.some((one) => one.state === 'drift');
+  if (home.get(CONFIG)?.error === undefined && !hasEdited) {
+    items.push(item.todo('create', text(CONFIG, 'present'), { kind: 'home.rmdir', args: { path: CONFIG } }));
+  }
+  return items;
+}
+
+function planNotes({ notes }: RemoveFacts): Item[] {
+  return notes.map((path) =>
+    item.todo(
+      'create',
+      { kind: 'state', subject: path, current: 'present', desired: 'absent' },
+      { kind: 'file.remove', args: { path } },
+    ),
+  );
+}
+
+/** Data first, then the ids that own it, then what root remembers of it. */
+export function planRemoval(facts: RemoveFacts): Item[] {
+  return [...planData(facts), ...planLines(facts), ...planNotes(facts)];
+}

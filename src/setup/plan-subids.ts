@@ -1,0 +1,169 @@
+/** Which subordinate ranges a user has, and a free one when there is none: FACTS of subuid(5), nothing of the host. Pure. */
+import { type IdRange, lastId, mergeRanges, rangesByOwner, type SubidLine } from '../facts/subids.js';
+import { IsoError } from '../lib/errors.js';
+import type { Policy } from '../policy/policy.js';
+
+export type IdKind = 'uid' | 'gid';
+export const ID_KINDS = ['uid', 'gid'] as const;
+
+/** One of the two files and the real ids that its ranges may not hold. */
+export interface IdSpace {
+  /** As people know it: `/etc/subuid`. */
+  file: string;
+  lines: readonly SubidLine[];
+  /** Ids of accounts or groups; any order. */
+  realIds: readonly number[];
+}
+
+export type IdSpaces = Record<IdKind, IdSpace>;
+
+/** What a user has in one space: `fresh` is missing from the file and free. */
+export interface UserRanges {
+  present: IdRange[];
+  fresh: IdRange | undefined;
+}
+
+/** Starts are multiples of this, as systemd and nspawn expect of container ranges. */
+const ALIGNMENT = 65536;
+/** The overflow ids and (uid16)-1: never anybody's. */
+const NEVER: IdRange = { start: 65534, count: 2 };
+
+export const formatRange = (owner: string, range: IdRange) => `${owner}:${range.start}:${range.count}`;
+const alignUp = (id: number) => Math.ceil(id / ALIGNMENT) * ALIGNMENT;
+
+/** @throws IsoError subid.corrupt naming the first line that cannot be believed */
+export function requireSound(space: IdSpace): void {
+  const broken = space.lines.flatMap((line, index) => (line.kind === 'broken' ? [{ line, number: index + 1 }] : []));
+  const [first] = broken;
+  if (!first) return;
+  const more = broken.length > 1 ? ` (and ${broken.length - 1} more such lines)` : '';
+  throw new IsoError(
+    'subid.corrupt',
+    `cannot use ${space.file}`,
+    `line ${first.number} '${first.line.text.slice(0, 80)}': ${first.line.problem}${more}`,
+  );
+}
+
+/** Walks the free blocks of a space upwards. Users ask one after the other, so all of them cost one walk. */
+function freeBlocks(busy: readonly IdRange[], policy: Policy['subids']) {
+  let at = alignUp(policy.min);
+  let index = 0;
+  const lastStart = policy.max - policy.count + 1;
+  /** The lowest free start that is at least `from`. */
+  return (from: number): number | undefined => {
+    at = Math.max(at, alignUp(from));
+    while (at <= lastStart) {
+      let block = busy[index];
+      while (block && lastId(block) < at) block = busy[++index];
+      if (!block || at + policy.count <= block.start) return at;
+      at = alignUp(lastId(block) + 1);
+    }
+    return undefined;
+  };
+}
+
+/** Owner -> why one of its lines is no good, for owners whose lines share ids with another owner's. */
+function findConflicts(space: IdSpace, ownerOf: (owner: string) => string): Map<string, string> {
+  const conflicts = new Map<string, string>();
+  const ranges = space.lines.flatMap((line) => (line.kind === 'range' ? [line] : []));
+  ranges.sort((a, b) => a.start - b.start);
+  let reach: (typeof ranges)[number] | undefined;
+  for (const range of ranges) {
+    if (reach && range.start <= lastId(reach) && ownerOf(range.owner) !== ownerOf(reach.owner)) {
+      const why = `'${range.text}' and '${reach.text}' share ids from ${range.start}`;
+      conflicts.set(ownerOf(range.owner), why);
+      conflicts.set(ownerOf(reach.owner), why);
+    }
+    if (!reach || lastId(range) > lastId(reach)) reach = range;
+  }
+  return conflicts;
+}
+
+/** The first of the ascending ids inside the range, by bisection. */
+function firstInside(ids: readonly number[], range: IdRange): number | undefined {
+  let low = 0;
+  let high = ids.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((ids[middle] ?? 0) < range.start) low = middle + 1;
+    else high = middle;
+  }
+  const id = ids[low];
+  return id !== undefined && id <= lastId(range) ? id : undefined;
+}
+
+interface Indexed {
+  space: IdSpace;
+  ids: number[];
+  byOwner: Map<string, IdRange[]>;
+  conflicts: Map<string, string>;
+  nextFree: (from: number) => number | undefined;
+}
+
+function indexSpace(space: IdSpace, policy: Policy['subids'], ownerOf: (owner: string) => string): Indexed {
+  requireSound(space);
+  const ids = [...space.realIds].sort((a, b) => a - b);
+  const lines = space.lines.flatMap((line) =>
+    line.kind === 'range' ? [{ start: line.start, count: line.count }] : [],
+  );
+  const busy = mergeRanges([...lines, ...ids.map((start) => ({ start, count: 1 })), NEVER]);
+  const byOwner = rangesByOwner(space.lines);
+  return { space, ids, byOwner, conflicts: findConflicts(space, ownerOf), nextFree: freeBlocks(busy, policy) };
+}
+
+/** The ranges that a user has already. @throws IsoError subid.overlap when others could use the same ids */
+function presentRanges(index: Indexed, user: { name: string; uid: number }): IdRange[] {
+  const { file } = index.space;
+  const present = [user.name, String(user.uid)].flatMap((owner) => index.byOwner.get(owner) ?? []);
+  const refuse = (why: string) =>
+    new IsoError('subid.overlap', `cannot use the ranges of ${user.name} in ${file}`, why);
+  const conflict = present.length > 0 ? index.conflicts.get(user.name) : undefined;
+  if (conflict !== undefined) throw refuse(conflict);
+  for (const range of present) {
+    const id = firstInside(index.ids, range) ?? firstInside([NEVER.start, lastId(NEVER)], range);
+    if (id !== undefined) throw refuse(`'${formatRange(user.name, range)}' holds ${id}, a real or reserved id`);
+  }
+  return present;
+}
+
+function exhausted(policy: Policy['subids']): IsoError {
+  return new IsoError(
+    'subid.exhausted',
+    `cannot find ${policy.count} free subordinate ids`,
+    `no aligned block is left between subids.min ${policy.min} and subids.max ${policy.max}`,
+  );
+}
+
+/**
+ * Gives users their ranges, one after the other, in time linear in users and lines. A range of at least the policy's
+ * size is kept; a user without one gets the lowest block that is free in both files, the same for uids and gids when
+ * both are missing. `names` maps decimal uids to names, since a line may be keyed by either.
+ * @throws IsoError subid.corrupt at once; subid.overlap and subid.exhausted for the user who is asked for
+ */
+export function createAllocator(
+  spaces: IdSpaces,
+  policy: Policy['subids'],
+  names: ReadonlyMap<string, string>,
+): (user: { name: string; uid: number }) => Record<IdKind, UserRanges> {
+  const ownerOf = (owner: string) => names.get(owner) ?? owner;
+  const index = { uid: indexSpace(spaces.uid, policy, ownerOf), gid: indexSpace(spaces.gid, policy, ownerOf) };
+  let from = policy.min;
+  return (user) => {
+    const present = { uid: presentRanges(index.uid, user), gid: presentRanges(index.gid, user) };
+    const isShort = (kind: IdKind) => !present[kind].some((range) => range.count >= policy.count);
+    const short = ID_KINDS.filter(isShort);
+    let start: number | undefined = from;
+    // Both spaces must agree on one start: each skips its own busy blocks until neither moves any more.
+    for (let last = -1; short.length > 0 && start !== undefined && start !== last; ) {
+      last = start;
+      for (const kind of short) start = start === undefined ? undefined : index[kind].nextFree(start);
+    }
+    if (start === undefined) throw exhausted(policy);
+    if (short.length > 0) from = start + policy.count;
+    const fresh = (kind: IdKind) => (isShort(kind) ? { start: start as number, count: policy.count } : undefined);
+    return {
+      uid: { present: present.uid, fresh: fresh('uid') },
+      gid: { present: present.gid, fresh: fresh('gid') },
+    };
+  };
+}

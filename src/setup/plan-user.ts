@@ -1,0 +1,216 @@
+/** A user's plan: validate, create, verify, deploy. Everything is decided here, from facts, before the first change. Pure. */
+import type { PasswdEntry } from '../facts/accounts.js';
+import type { HomeFacts } from '../facts/home.js';
+import type { QuotaFacts } from '../facts/home-quota.js';
+import type { FeatureFacts, ToolFact } from '../facts/setup-host.js';
+import { IsoError } from '../lib/errors.js';
+import { formatMode } from '../lib/units.js';
+import type { Policy } from '../policy/policy.js';
+import type { HomeOutcome } from '../sys/home.js';
+import { desiredLimits, FILE_MODE } from './desired-user.js';
+import { digestOf, judgeFile } from './plan-files.js';
+import { planDirectories, planFiles, planQuota, planVerification, type RenderedFile } from './plan-home.js';
+import { planReload } from './plan-host.js';
+import { formatRange, ID_KINDS, type IdKind, type UserRanges } from './plan-subids.js';
+import { type Deployed, remember, type UserState } from './state.js';
+import { type Item, type ItemText, item } from './step.js';
+
+/** A file of the host that belongs to one user, such as the limits of the user's slice. */
+export interface HostFile {
+  path: string;
+  content: string;
+  present: { content: string; mode: number } | undefined;
+}
+
+export interface UserFacts {
+  account: PasswdEntry;
+  /** Without symbolic links; below `root` it is the path as this process sees it. */
+  home: string;
+  entries: HomeFacts;
+  ranges: Record<IdKind, UserRanges>;
+  files: readonly RenderedFile[];
+  state: UserState | undefined;
+  stateFile: string;
+  project: number | undefined;
+  quota: QuotaFacts;
+  tools: readonly ToolFact[];
+  features: FeatureFacts;
+  /** Undefined when the policy sets no ceiling. */
+  slice: HostFile | undefined;
+  lingering: boolean;
+  isRoot: boolean;
+}
+
+const NO_ROOT = 'this needs root; what is in the home can be done without';
+const HOST_FILE_MODE = 0o644;
+const NO_LOGIN = /\/(nologin|false)$/;
+
+/** Whoever can write a home can replace what is in it. @throws IsoError home.unsafe */
+function requirePrivateHome(account: PasswdEntry, entry: HomeOutcome | undefined): number {
+  const mode = entry?.mode ?? 0;
+  if ((mode & 0o022) === 0) return mode;
+  const why = `its mode is ${formatMode(mode)}: others than ${account.name} can write it`;
+  throw new IsoError('home.unsafe', `cannot use the home ${account.home} of ${account.name}`, why, {
+    hint: `run \`chmod go-w ${account.home}\` as ${account.name}`,
+  });
+}
+
+function planValidation({ account, entries, tools }: UserFacts): Item[] {
+  const id = `uid ${account.uid}, gid ${account.gid}`;
+  const mode = formatMode(requirePrivateHome(account, entries.get('')));
+  const text = (kind: string, subject: string, current: string): ItemText => ({
+    kind,
+    subject,
+    current,
+    desired: current,
+  });
+  const canLogIn = !NO_LOGIN.test(account.shell);
+  const home = `a directory of ${account.name}, ${mode}`;
+  return [
+    item.unchanged('validate', text('account', account.name, id), `an ordinary account: ${id}`),
+    item.unchanged(
+      'validate',
+      text('login', account.name, account.shell || 'no shell'),
+      canLogIn ? 'the account can log in' : 'the account cannot log in, which containers of services do not need',
+    ),
+    item.unchanged('validate', text('home', account.home, home), `${home}; no other user can write it`),
+    ...tools.map((tool) =>
+      tool.path === undefined
+        ? item.unavailable(
+            'validate',
+            { kind: 'tool', subject: tool.name, current: 'absent', desired: 'installed' },
+            `not installed: \`apt-get install ${tool.package}\``,
+          )
+        : item.unchanged('validate', text('tool', tool.name, tool.path), 'installed'),
+    ),
+  ];
+}
+
+const formatRanges = (owner: string, ranges: UserRanges['present']) =>
+  ranges.length === 0 ? 'none' : ranges.map((range) => formatRange(owner, range)).join(' ');
+
+function planRanges({ account, ranges }: UserFacts): Item[] {
+  return ID_KINDS.map((id) => {
+    const { present, fresh } = ranges[id];
+    const current = formatRanges(account.name, present);
+    const text: ItemText = { kind: 'subids', subject: `/etc/sub${id}`, current, desired: current };
+    if (!fresh) return item.unchanged('create', text, `already ${current}`);
+    const desired = formatRange(account.name, fresh);
+    const reason = present.length === 0 ? '' : 'the present ranges are smaller than the policy asks for';
+    const args = { id, owner: account.name, uid: account.uid, range: fresh };
+    return item.todo('create', { ...text, desired }, { kind: 'subids.add', args }, reason);
+  });
+}
+
+function verifyRanges({ account, ranges }: UserFacts): Item[] {
+  return ID_KINDS.map((id) => {
+    const { present, fresh } = ranges[id];
+    const desired = formatRange(account.name, fresh ?? present[0] ?? { start: 0, count: 0 });
+    const text: ItemText = { kind: 'subids', subject: `/etc/sub${id}`, current: 'not read back', desired };
+    if (!fresh) return item.unchanged('verify', { ...text, current: desired }, `read back: ${desired}`);
+    const args = { id, owner: account.name, uid: account.uid, count: fresh.count };
+    return item.todo('verify', text, { kind: 'subids.verify', args });
+  });
+}
+
+function planSystemd(facts: UserFacts, linger: Policy['linger']): Item[] {
+  const { account, features, slice, lingering } = facts;
+  const items: Item[] = [];
+  if (slice) {
+    const verdict = judgeFile({
+      ...slice,
+      mode: HOST_FILE_MODE,
+      deployed: slice.present ? [digestOf(slice.present.content)] : [],
+    });
+    const text = { kind: 'slice', subject: slice.path, current: verdict.current, desired: verdict.desired };
+    const args = { path: slice.path, mode: HOST_FILE_MODE, content: slice.content };
+    if (verdict.action === 'none') items.push(item.unchanged('create', text, verdict.reason));
+    else items.push(item.todo('create', text, { kind: 'file.write', args }, verdict.reason), ...planReload(features));
+  }
+  const text = { kind: 'linger', subject: account.name, current: lingering ? 'on' : 'off', desired: 'on' };
+  if (linger === 'never')
+    items.push(item.unchanged('create', { ...text, desired: text.current }, 'the policy says linger = "never"'));
+  else if (features.systemd !== undefined) items.push(item.unavailable('create', text, features.systemd));
+  else if (lingering) items.push(item.unchanged('create', text, 'already on'));
+  else items.push(item.todo('create', text, { kind: 'linger.enable', args: { name: account.name } }));
+  return items;
+}
+
+/** What the whole host has or has not, told with each user since it decides what the user's limits are worth. */
+function planHostFeatures({ features, isRoot }: UserFacts, delegation: readonly Item[]): Item[] {
+  const label = { kind: 'selinux', subject: 'container labels', current: 'none', desired: 'container_file_t' };
+  const why = features.selinux ?? 'the loaded policy gives the labels by transition; iso-setup sets none by itself yet';
+  const restricted = features.apparmor === undefined;
+  const namespaces = {
+    kind: 'apparmor',
+    subject: 'user namespaces',
+    current: restricted ? 'by profile' : 'not restricted',
+  };
+  return [
+    ...(isRoot ? delegation : []),
+    item.unavailable('create', label, why),
+    item.unchanged(
+      'create',
+      { ...namespaces, desired: namespaces.current },
+      features.apparmor ?? 'the profile that lets the launcher make them is loaded by `iso-setup system`',
+    ),
+  ];
+}
+
+/** The note of what is ours is written before anything is changed, so a killed run leaves nothing that is nobody's. */
+function planState({ account, entries, state, stateFile, files, isRoot }: UserFacts): Item[] {
+  if (!isRoot) return [];
+  const before: Deployed = state?.files ?? {};
+  const after: Deployed = { ...before };
+  for (const { path, content } of files) {
+    const entry = entries.get(path);
+    const present = entry?.error === undefined ? entry : undefined;
+    const deployed = before[path] ?? [];
+    const { action } = judgeFile({ content, mode: FILE_MODE, present, deployed });
+    if (action !== 'keep') after[path] = remember(deployed, digestOf(content));
+  }
+  const next: UserState = { schema: 1, uid: account.uid, name: account.name, files: after };
+  const text = { kind: 'state', subject: stateFile, current: state ? 'recorded' : 'absent', desired: 'recorded' };
+  if (state && JSON.stringify(state) === JSON.stringify(next))
+    return [item.unchanged('create', text, 'already recorded')];
+  return [item.todo('create', text, { kind: 'state.write', args: { path: stateFile, state: next } })];
+}
+
+function planUserQuota({ account, entries, home, project, quota, isRoot }: UserFacts, policy: Policy): Item[] {
+  const limits = desiredLimits(policy.quota);
+  const facts: QuotaFacts =
+    project === undefined
+      ? { why: `no quota project can be made of uid ${account.uid}` }
+      : isRoot || quota.why !== undefined
+        ? quota
+        : { why: NO_ROOT };
+  return planQuota(entries, facts, { home, project: project ?? 0, limits });
+}
+
+/**
+ * All items of one user, in the order in which they are done.
+ * @throws IsoError home.unsafe when something in the home is not the user's own
+ */
+export function planUser(facts: UserFacts, policy: Policy, delegation: readonly Item[]): Item[] {
+  const owner = { name: facts.account.name, uid: facts.account.uid };
+  const items = [
+    ...planValidation(facts),
+    ...planState(facts),
+    ...planRanges(facts),
+    ...planDirectories(facts.entries, owner),
+    ...planUserQuota(facts, policy),
+    ...planSystemd(facts, policy.linger),
+    ...planHostFeatures(facts, delegation),
+    ...verifyRanges(facts),
+    ...planVerification(facts.entries, owner),
+    ...planFiles(facts.entries, owner, facts.files, facts.state?.files ?? {}),
+  ];
+  return facts.isRoot ? items : items.map(withoutRoot);
+}
+
+/** Users may set up their own homes; ranges stay in the plan, since without them there is nothing to use. */
+function withoutRoot(planned: Item): Item {
+  const { step, ...rest } = planned;
+  if (!step || step.kind.startsWith('home.') || step.kind.startsWith('subids.')) return planned;
+  return { ...rest, state: 'unavailable', reason: NO_ROOT };
+}

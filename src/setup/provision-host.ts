@@ -1,0 +1,109 @@
+/** `iso-setup system`: facts of the host, its plan, and apply. */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { hasUdev, readFeatures, readNode, readSettings } from '../facts/setup-host.js';
+import { hasErrno } from '../lib/errors.js';
+import type { Policy } from '../policy/policy.js';
+import { readPolicy } from '../policy/read-policy.js';
+import { readPlainFile } from '../sys/atomic-file.js';
+import { installed } from '../sys/install.js';
+import { applyJobs } from './apply.js';
+import {
+  APPARMOR_FILE,
+  APPARMOR_TEMPLATE,
+  FUSE_DEVICE,
+  HOST_FILES,
+  hostTemplateValues,
+  MODULES,
+  ROOT_DIRECTORIES,
+  SETTINGS,
+} from './desired-host.js';
+import { type HostFacts, planHost, type RenderedHostFile } from './plan-host.js';
+import { type CheckedTemplate, readTemplates, render } from './read-templates.js';
+import { withSetupLock } from './setup-lock.js';
+import { HOST_STATE_FILE, type HostState, parseHostState } from './state.js';
+import type { Plan } from './step.js';
+
+/** A file of the host as it is now. */
+export function readPresent(path: string): { content: string; mode: number } | undefined {
+  const file = readPlainFile(path);
+  return file && { content: file.text, mode: file.stat.mode & 0o7777 };
+}
+
+export interface HostNotes {
+  state: HostState;
+  hasState: boolean;
+  stateFile: string;
+}
+
+export function readHostNotes(root: string): HostNotes {
+  const stateFile = join(root, HOST_STATE_FILE);
+  const text = existsSync(join(root, 'var/lib/iso')) ? readPlainFile(stateFile)?.text : undefined;
+  return { state: parseHostState(text), hasState: text !== undefined, stateFile };
+}
+
+/** One file of the baseline, rendered. */
+export function renderHostFile(
+  root: string,
+  templates: ReadonlyMap<string, CheckedTemplate>,
+  policy: Policy,
+  file: { kind: string; path: string; template: string },
+): RenderedHostFile {
+  const path = join(root, file.path);
+  const content = render(templates, file.template, hostTemplateValues(policy, installed('iso-launch')));
+  return { kind: file.kind, path, content, present: readPresent(path) };
+}
+
+function readModules(): HostFacts['modules'] {
+  let filesystems = '';
+  let release = '';
+  try {
+    filesystems = readFileSync('/proc/filesystems', 'utf8');
+    release = readFileSync('/proc/sys/kernel/osrelease', 'utf8').trim();
+  } catch (error) {
+    if (!hasErrno(error, 'ENOENT')) throw error;
+  }
+  const folder = `/lib/modules/${release}`;
+  const why = release === '' ? '/proc is not mounted' : `${folder} is absent: this kernel's modules are not installed`;
+  return MODULES.map((name) => ({
+    name,
+    loaded: new RegExp(`\\t${name}$`, 'm').test(filesystems),
+    why: release !== '' && existsSync(folder) ? undefined : why,
+  }));
+}
+
+async function readHostFacts(root: string): Promise<HostFacts> {
+  const policy = await readPolicy(join(root, 'etc/iso'));
+  const features = readFeatures(root);
+  const names = [...HOST_FILES.map((file) => file.template), APPARMOR_TEMPLATE];
+  const templates = await readTemplates(root, names);
+  const apparmor = { kind: 'apparmor', path: APPARMOR_FILE, template: APPARMOR_TEMPLATE };
+  const at = (path: string) => join(root, path);
+  return {
+    files: HOST_FILES.map((file) => renderHostFile(root, templates, policy, file)),
+    apparmor: features.apparmor === undefined ? renderHostFile(root, templates, policy, apparmor) : undefined,
+    ...readHostNotes(root),
+    settings: readSettings(
+      root,
+      SETTINGS.map((setting) => setting.name),
+    ),
+    modules: readModules(),
+    directories: ROOT_DIRECTORIES.map(({ path, mode }) => ({ path: at(path), mode, present: readNode(at(path)) })),
+    fuse: { path: at(FUSE_DEVICE.path), present: readNode(at(FUSE_DEVICE.path)), udev: hasUdev() },
+    features,
+    isRunningHost: root === '/',
+  };
+}
+
+/** Plans the baseline of a host and, unless `dryRun`, applies it. @throws IsoError when no plan can be made */
+export async function provisionHost(options: { root: string; dryRun: boolean }): Promise<Plan> {
+  const { root, dryRun } = options;
+  const make = async (): Promise<Plan> => ({ subject: 'host', items: planHost(await readHostFacts(root)) });
+  const plan = await make();
+  if (dryRun || !plan.items.some((item) => item.state === 'todo')) return plan;
+  return withSetupLock(root, async () => {
+    const fresh = await make();
+    await applyJobs([{ plan: fresh, user: undefined }], root, undefined);
+    return fresh;
+  });
+}

@@ -1,0 +1,68 @@
+/** Templates of users and host: read, compiled, and what is rendered of them checked before it is deployed. */
+import { join } from 'node:path';
+import { IsoError } from '../lib/errors.js';
+import { compileTemplates, readTemplate } from '../policy/templates.js';
+import { readPlainFile } from '../sys/atomic-file.js';
+import { installed } from '../sys/install.js';
+
+export interface CheckedTemplate {
+  render: (values: object) => string;
+  /** Parses rendered text as what it should be. @throws IsoError template.invalid */
+  check: (text: string) => Promise<void>;
+}
+
+async function parseAs(name: string, text: string): Promise<void> {
+  if (/\.json(\.hbs)?$/.test(name)) JSON.parse(text);
+  else if (name.startsWith('user/')) (await import('smol-toml')).parse(text);
+}
+
+/** Templates by name (`user/storage.conf.hbs`), the administrator's own first. @throws IsoError template.invalid */
+export async function readTemplates(root: string, names: readonly string[]): Promise<Map<string, CheckedTemplate>> {
+  const folders = [join(root, 'etc/iso/templates'), installed('templates')];
+  const templates = names.map((name) => readTemplate(name, folders));
+  const renderers = await compileTemplates(templates);
+  return new Map(
+    templates.map(({ name, file }, index) => [
+      name,
+      {
+        render: (values) => renderers[index]?.(values) ?? '',
+        check: async (text) => {
+          try {
+            await parseAs(name, text);
+          } catch (error) {
+            const why = error instanceof Error ? error.message.trim() : String(error);
+            throw new IsoError(
+              'template.invalid',
+              `cannot use the template ${file}`,
+              `what it renders to does not parse: ${why}`,
+              {
+                cause: error,
+              },
+            );
+          }
+        },
+      },
+    ]),
+  );
+}
+
+/** The rendered text of a template that must be there. */
+export function render(templates: ReadonlyMap<string, CheckedTemplate>, name: string, values: object): string {
+  const template = templates.get(name);
+  if (!template) throw new Error(`the template ${name} was not read`);
+  return template.render(values);
+}
+
+const MAX_HOST_FILE = 1 << 20;
+
+/** A file of the host that every user may read, to be handed on; undefined otherwise. */
+export function readPublicFile(path: string): string | undefined {
+  try {
+    const file = readPlainFile(path);
+    if (!file || (file.stat.mode & 0o004) === 0 || file.stat.size > MAX_HOST_FILE) return undefined;
+    return file.text.replace(/\n+$/, '');
+  } catch {
+    // A link, or no regular file: then users get ours.
+    return undefined;
+  }
+}

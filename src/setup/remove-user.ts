@@ -1,0 +1,126 @@
+/** `iso-setup remove`: facts, plan, apply. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { findAccount, type PasswdEntry, readAccountFiles, readGroupsOf, requireUserName } from '../facts/accounts.js';
+import { type HomeFacts, homeUser, observeHome } from '../facts/home.js';
+import { resolveHome } from '../facts/home-path.js';
+import { type IdRange, lastId, rangesOf } from '../facts/subids.js';
+import { hasErrno, IsoError } from '../lib/errors.js';
+import { readPlainFile } from '../sys/atomic-file.js';
+import type { HomeUser } from '../sys/home.js';
+import { applyJobs } from './apply.js';
+import { sliceFile } from './desired-host.js';
+import { CONFIG, FILES, TREE } from './desired-user.js';
+import type { Job } from './job.js';
+import { planRemoval, type RemoveFacts } from './plan-remove.js';
+import { ID_KINDS, type IdKind } from './plan-subids.js';
+import { requireOrdinary } from './refuse-account.js';
+import { withSetupLock } from './setup-lock.js';
+import { parseUserState, userStateFile } from './state.js';
+import type { Plan } from './step.js';
+import { readRangesState, readSubidFile } from './subid-files.js';
+
+/** A process that runs with one of these uids (proc_pid_status(5)); its ids would become somebody else's. */
+function findProcessIn(ranges: readonly IdRange[]): { pid: string; uid: number } | undefined {
+  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+    try {
+      const uids = /^Uid:\t(.*)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]?.split('\t') ?? [];
+      const uid = uids.map(Number).find((id) => ranges.some((range) => id >= range.start && id <= lastId(range)));
+      if (uid !== undefined) return { pid, uid };
+    } catch (error) {
+      if (!hasErrno(error, 'ENOENT', 'ESRCH')) throw error;
+    }
+  }
+  return undefined;
+}
+
+async function findKnown(
+  root: string,
+  name: string,
+): Promise<{ account: PasswdEntry; user: HomeUser | undefined } | undefined> {
+  requireUserName(name);
+  const files = readAccountFiles(root);
+  try {
+    const account = await findAccount(files, name);
+    requireOrdinary(account, files.uidMin);
+    const home = resolveHome(root, account);
+    return { account, user: homeUser(account, home, await readGroupsOf(files, account)) };
+  } catch (error) {
+    // Ranges of an account that is gone are taken back as well.
+    if (error instanceof IsoError && error.code === 'user.unknown') return undefined;
+    if (error instanceof IsoError && error.code === 'home.missing') {
+      return { account: await findAccount(files, name), user: undefined };
+    }
+    throw error;
+  }
+}
+
+function readLines(root: string, name: string, uid: number | undefined): RemoveFacts['lines'] {
+  const ours = readRangesState(root);
+  const of = (id: IdKind) => {
+    const lines = readSubidFile(root, id).filter((line) => line.kind === 'range');
+    const present = lines.filter((line) => line.owner === name || line.owner === String(uid)).map((line) => line.text);
+    return { present, ours: present.filter((text) => ours[id].includes(text)) };
+  };
+  return { uid: of('uid'), gid: of('gid') };
+}
+
+async function readFacts(
+  root: string,
+  name: string,
+  purge: boolean,
+): Promise<{ facts: RemoveFacts; user: HomeUser | undefined; uid: number | undefined }> {
+  const known = await findKnown(root, name);
+  const uid = known?.account.uid;
+  const lines = readLines(root, name, uid);
+  if (!known && ID_KINDS.every((id) => lines[id].present.length === 0)) {
+    throw new IsoError('user.unknown', `cannot remove ${name}`, 'no account and no subordinate range has this name');
+  }
+  const ranges = ID_KINDS.flatMap((id) => rangesOf(readSubidFile(root, id), { name, uid: uid ?? -1 }));
+  const running = root === '/' ? findProcessIn(ranges) : undefined;
+  if (running) {
+    throw new IsoError(
+      'container.running',
+      `cannot remove ${name}`,
+      `process ${running.pid} runs with the subordinate uid ${running.uid}`,
+    );
+  }
+  const stateFile = uid === undefined ? undefined : join(root, userStateFile(uid));
+  const home: HomeFacts | undefined =
+    purge && known?.user ? await observeHome(known.user, [TREE, CONFIG, ...FILES.map((file) => file.path)]) : undefined;
+  const notes = uid === undefined ? [] : [join(root, sliceFile(uid)), ...(purge && stateFile ? [stateFile] : [])];
+  return {
+    facts: {
+      name,
+      root,
+      lines,
+      home,
+      purge,
+      deployed: parseUserState(stateFile === undefined ? undefined : readPlainFile(stateFile)?.text)?.files ?? {},
+      notes: notes.filter((path) => existsSync(path)),
+    },
+    user: known?.user,
+    uid,
+  };
+}
+
+/** Plans the removal of one user and, unless `dryRun`, applies it. @throws IsoError */
+export async function removeUser(
+  name: string,
+  options: { root: string; dryRun: boolean; purge: boolean },
+): Promise<Plan> {
+  const { root, dryRun, purge } = options;
+  if (process.geteuid?.() !== 0) {
+    throw new IsoError('permission.denied', `cannot remove ${name}`, 'only root can take subordinate ids back');
+  }
+  const make = async (): Promise<Job> => {
+    const { facts, user, uid } = await readFacts(root, name, purge);
+    return { plan: { subject: name, ...(uid === undefined ? {} : { uid }), items: planRemoval(facts) }, user };
+  };
+  if (dryRun) return (await make()).plan;
+  return withSetupLock(root, async () => {
+    const job = await make();
+    await applyJobs([job], root, undefined);
+    return job.plan;
+  });
+}

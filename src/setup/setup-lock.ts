@@ -1,0 +1,12 @@
+/** One iso-setup at a time on a host: what two of them planned from the same facts would not fit together. */
+import { join } from 'node:path';
+import { withFileLock } from '../sys/shadow-lock.js';
+import { STATE_DIR } from './state.js';
+import { makeStateDirectory } from './subid-files.js';
+
+/** Runs `work` alone. Users without root change nothing but their own home and need no lock. @throws IsoError lock.held */
+export async function withSetupLock<T>(root: string, work: () => Promise<T>): Promise<T> {
+  if (process.geteuid?.() !== 0) return work();
+  makeStateDirectory(root);
+  return withFileLock(join(root, STATE_DIR, 'lock'), 'cannot start while another iso-setup is at work', work);
+}

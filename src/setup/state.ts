@@ -1,0 +1,82 @@
+/**
+ * What the toolkit remembers of its own work, below /var/lib/iso, for root only: which ranges are ours to take back, and
+ * which content of a file is ours to replace. Everything else is measured anew. Shapes and their readers; pure.
+ */
+
+/** Below the root directory. */
+export const STATE_DIR = 'var/lib/iso';
+/** Ranges that iso-setup added, as lines of subuid(5) and subgid(5). */
+export const RANGES_FILE = `${STATE_DIR}/ranges.json`;
+export const HOST_STATE_FILE = `${STATE_DIR}/host.json`;
+export const userStateFile = (uid: number) => `${STATE_DIR}/users/${uid}.json`;
+
+/** Digests of what was deployed, newest first: older ones too, since a run may be killed between note and write. */
+export type Deployed = Record<string, string[]>;
+
+export interface UserState {
+  schema: 1;
+  uid: number;
+  name: string;
+  files: Deployed;
+}
+
+export interface HostState {
+  schema: 1;
+  files: Deployed;
+}
+
+export interface RangesState {
+  schema: 1;
+  uid: string[];
+  gid: string[];
+}
+
+const MAX_DIGESTS = 4;
+const DIGEST = /^[0-9a-f]{64}$/;
+
+/** The list with this digest in front. Remembering the same again changes nothing. */
+export function remember(digests: readonly string[] | undefined, digest: string): string[] {
+  if (digests?.includes(digest)) return [...digests];
+  return [digest, ...(digests ?? [])].slice(0, MAX_DIGESTS);
+}
+
+type Table = Record<string, unknown>;
+const isTable = (value: unknown): value is Table =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+const texts = (value: unknown): string[] =>
+  Array.isArray(value) ? value.filter((one): one is string => typeof one === 'string') : [];
+
+function parse(text: string | undefined): Table | undefined {
+  if (text === undefined) return undefined;
+  try {
+    const value: unknown = JSON.parse(text);
+    return isTable(value) && value.schema === 1 ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function deployed(value: unknown): Deployed {
+  if (!isTable(value)) return {};
+  return Object.fromEntries(
+    Object.entries(value).map(([name, list]) => [name, texts(list).filter((digest) => DIGEST.test(digest))]),
+  );
+}
+
+/** A damaged file reads as undefined: then nothing counts as ours, and edits are kept. */
+export function parseUserState(text: string | undefined): UserState | undefined {
+  const table = parse(text);
+  if (!table || typeof table.uid !== 'number' || typeof table.name !== 'string') return undefined;
+  return { schema: 1, uid: table.uid, name: table.name, files: deployed(table.files) };
+}
+
+export function parseHostState(text: string | undefined): HostState {
+  return { schema: 1, files: deployed(parse(text)?.files) };
+}
+
+export function parseRangesState(text: string | undefined): RangesState {
+  const table = parse(text);
+  return { schema: 1, uid: texts(table?.uid), gid: texts(table?.gid) };
+}
+
+export const formatState = (state: UserState | HostState | RangesState) => `${JSON.stringify(state, null, 1)}\n`;

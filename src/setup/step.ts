@@ -1,0 +1,99 @@
+/** The vocabulary of set-up: phases, items that people read, steps that change the host. Plain data. */
+import type { IdRange } from '../facts/subids.js';
+import type { ErrorRecord } from '../lib/errors.js';
+import type { ProjectLimits } from '../sys/quota.js';
+import type { IdKind } from './plan-subids.js';
+import type { HostState, UserState } from './state.js';
+
+export const PHASES = ['validate', 'create', 'verify', 'deploy'] as const;
+export type Phase = (typeof PHASES)[number];
+
+/** Steps inside a home, done by iso-home as the user. Paths are below the home. */
+export interface HomeStepArgs {
+  'home.mkdir': { path: string; mode: number };
+  'home.chmod': { path: string; mode: number };
+  'home.project': { path: string; project: number };
+  'home.write': { path: string; mode: number; content: string };
+  /** Reads a directory back and compares. */
+  'home.verify': { path: string; mode: number };
+  'home.unlink': { path: string };
+  /** Removes all that lies below a directory. */
+  'home.empty': { path: string };
+  'home.rmdir': { path: string };
+}
+
+/** Steps on the host, done by root. Paths are absolute. */
+export interface HostStepArgs {
+  /** The range as planned; under the lock it is allocated again, and another one taken when this one is gone. */
+  'subids.add': { id: IdKind; owner: string; uid: number; range: IdRange };
+  /** Reads the file back: the user must have a range of at least this size there. */
+  'subids.verify': { id: IdKind; owner: string; uid: number; count: number };
+  'state.write': { path: string; state: UserState | HostState };
+  'quota.limit': { home: string; project: number; limits: ProjectLimits };
+  /** Takes back the lines that iso-setup added for this name. */
+  'subids.remove': { owner: string; root: string };
+  'file.remove': { path: string };
+  'file.write': { path: string; mode: number; content: string };
+  'directory.make': { path: string; mode: number };
+  'mode.set': { path: string; mode: number };
+  'setting.set': { name: string; value: string };
+  'module.load': { name: string };
+  'systemd.reload': Record<string, never>;
+  'linger.enable': { name: string };
+  'apparmor.load': { path: string };
+}
+
+/** From a step's kind to its arguments. A kind added here does not compile until something executes it. */
+export interface StepArgs extends HomeStepArgs, HostStepArgs {}
+
+export type StepKind = keyof StepArgs;
+export type Step<K extends StepKind = StepKind> = { [P in K]: { kind: P; args: StepArgs[P] } }[K];
+
+/**
+ * `todo`: would be done; `unchanged`: is as it should be; `drift`: is not, and is left alone for the given reason;
+ * `unavailable`: this host cannot; then after apply `done`, `failed`, `not started`.
+ */
+export type ItemState = 'todo' | 'done' | 'unchanged' | 'drift' | 'unavailable' | 'failed' | 'not started';
+
+/** One line of a plan: what is, what should be, and why nothing or what is done about it. */
+export interface Item {
+  phase: Phase;
+  /** Subject area: `subids`, `directory`, `file`, `quota`, … */
+  kind: string;
+  subject: string;
+  current: string;
+  desired: string;
+  state: ItemState;
+  reason: string;
+  step?: Step;
+}
+
+/** A plan for one subject (a user, or the host), complete before the first change. */
+export interface Plan {
+  subject: string;
+  uid?: number;
+  items: Item[];
+  /** Why there is no plan, or which step failed. */
+  error?: ErrorRecord;
+}
+
+export type ItemText = Omit<Item, 'state' | 'reason' | 'step' | 'phase'>;
+
+/** Items by what becomes of them; the text comes first, the reason last. */
+export const item = {
+  todo: (phase: Phase, text: ItemText, step: Step, reason = ''): Item => ({
+    phase,
+    ...text,
+    state: 'todo',
+    reason,
+    step,
+  }),
+  unchanged: (phase: Phase, text: ItemText, reason: string): Item => ({ phase, ...text, state: 'unchanged', reason }),
+  drift: (phase: Phase, text: ItemText, reason: string): Item => ({ phase, ...text, state: 'drift', reason }),
+  unavailable: (phase: Phase, text: ItemText, reason: string): Item => ({
+    phase,
+    ...text,
+    state: 'unavailable',
+    reason,
+  }),
+};

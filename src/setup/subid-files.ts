@@ -1,0 +1,131 @@
+/** /etc/subuid and /etc/subgid: read, and rewritten together under shadow's locks with every foreign line kept. */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { formatSubids, parseSubids, rangeLine, type SubidLine } from '../facts/subids.js';
+import type { Policy } from '../policy/policy.js';
+import { type FileMode, keepBackup, prepareFile, readPlainFile, replaceFile } from '../sys/atomic-file.js';
+import { withSubidLocks } from '../sys/shadow-lock.js';
+import { createAllocator, formatRange, ID_KINDS, type IdKind, type IdSpaces } from './plan-subids.js';
+import { formatState, parseRangesState, RANGES_FILE, type RangesState, STATE_DIR } from './state.js';
+
+const subidFile = (root: string, id: IdKind) => join(root, `etc/sub${id}`);
+
+/** All lines of one file; none when it does not exist. */
+export function readSubidFile(root: string, id: IdKind): SubidLine[] {
+  return parseSubids(readPlainFile(subidFile(root, id), 'latin1')?.text ?? '');
+}
+
+export function readRangesState(root: string): RangesState {
+  return parseRangesState(readPlainFile(join(root, RANGES_FILE))?.text);
+}
+
+/** State is root's alone. */
+export function makeStateDirectory(root: string, below = ''): void {
+  mkdirSync(join(root, STATE_DIR, below), { recursive: true, mode: 0o700 });
+}
+
+type Lines = Record<IdKind, readonly SubidLine[]>;
+
+const STATE_MODE: FileMode = { mode: 0o600, uid: 0, gid: 0 };
+const NEW_MODE: FileMode = { mode: 0o644, uid: 0, gid: 0 };
+
+/** Replaces what changed. Both files are complete on disk before the first takes its place. @throws IsoError write.failed */
+function writeFiles(root: string, before: Lines, after: Lines): void {
+  const changed = ID_KINDS.filter((id) => after[id] !== before[id]);
+  const prepared: ReturnType<typeof prepareFile>[] = [];
+  try {
+    for (const id of changed) {
+      const file = subidFile(root, id);
+      const stat = readPlainFile(file, 'latin1')?.stat;
+      const mode = stat ? { mode: stat.mode & 0o7777, uid: stat.uid, gid: stat.gid } : NEW_MODE;
+      prepared.push(prepareFile(file, Buffer.from(formatSubids(after[id]), 'latin1'), mode));
+    }
+  } catch (error) {
+    for (const file of prepared) file.discard();
+    throw error;
+  }
+  for (const id of changed) keepBackup(subidFile(root, id));
+  for (const file of prepared) file.commit();
+}
+
+export interface RangeRequest {
+  name: string;
+  uid: number;
+}
+
+/** What allocation needs to know beside the files. */
+export interface AllocationFacts {
+  policy: Policy['subids'];
+  realIds: Record<IdKind, readonly number[]>;
+  /** Decimal uid -> name. */
+  names: ReadonlyMap<string, string>;
+}
+
+/** The two files and the real ids as the allocator takes them. */
+export function toSpaces(lines: Lines, facts: AllocationFacts): IdSpaces {
+  return {
+    uid: { file: '/etc/subuid', lines: lines.uid, realIds: facts.realIds.uid },
+    gid: { file: '/etc/subgid', lines: lines.gid, realIds: facts.realIds.gid },
+  };
+}
+
+/**
+ * Gives each user what is missing, from the files as they are under the lock. One lock and one write for all of them.
+ * Returns the new line of each user and file.
+ * @throws IsoError lock.held, write.failed, subid.corrupt, subid.overlap, subid.exhausted
+ */
+export async function addRanges(
+  root: string,
+  users: readonly RangeRequest[],
+  facts: AllocationFacts,
+): Promise<Map<string, Partial<Record<IdKind, string>>>> {
+  return withSubidLocks(join(root, 'etc'), async () => {
+    const before = { uid: readSubidFile(root, 'uid'), gid: readSubidFile(root, 'gid') };
+    const allocate = createAllocator(toSpaces(before, facts), facts.policy, facts.names);
+    const added = { uid: [] as SubidLine[], gid: [] as SubidLine[] };
+    const result = new Map<string, Partial<Record<IdKind, string>>>();
+    for (const user of users) {
+      const ranges = allocate(user);
+      const lines: Partial<Record<IdKind, string>> = {};
+      for (const id of ID_KINDS) {
+        const { fresh } = ranges[id];
+        if (!fresh) continue;
+        added[id].push(rangeLine(user.name, fresh));
+        lines[id] = formatRange(user.name, fresh);
+      }
+      result.set(user.name, lines);
+    }
+    // What is ours is noted first: a run killed in between leaves a note of a line that is not there, which harms nobody.
+    const ours = readRangesState(root);
+    const texts = (id: IdKind) => [...new Set([...ours[id], ...added[id].map((line) => line.text)])];
+    makeStateDirectory(root);
+    replaceFile(join(root, RANGES_FILE), formatState({ schema: 1, uid: texts('uid'), gid: texts('gid') }), STATE_MODE);
+    const after = (id: IdKind) => (added[id].length === 0 ? before[id] : [...before[id], ...added[id]]);
+    writeFiles(root, before, { uid: after('uid'), gid: after('gid') });
+    return result;
+  });
+}
+
+/**
+ * Takes back exactly the lines of a user that iso-setup added; all others stay. Returns the removed lines.
+ * @throws IsoError lock.held, write.failed
+ */
+export async function removeRanges(root: string, name: string): Promise<string[]> {
+  return withSubidLocks(join(root, 'etc'), async () => {
+    const ours = readRangesState(root);
+    const removed: string[] = [];
+    const before = { uid: readSubidFile(root, 'uid'), gid: readSubidFile(root, 'gid') };
+    const isTaken = (id: IdKind, text: string) => text.startsWith(`${name}:`) && ours[id].includes(text);
+    const keep = (id: IdKind) => {
+      const kept = before[id].filter((line) => !isTaken(id, line.text));
+      removed.push(...before[id].filter((line) => isTaken(id, line.text)).map((line) => `/etc/sub${id} ${line.text}`));
+      return kept.length === before[id].length ? before[id] : kept;
+    };
+    writeFiles(root, before, { uid: keep('uid'), gid: keep('gid') });
+    const rest = (id: IdKind) => ours[id].filter((text) => !text.startsWith(`${name}:`));
+    if (ours.uid.length > 0 || ours.gid.length > 0) {
+      replaceFile(join(root, RANGES_FILE), formatState({ schema: 1, uid: rest('uid'), gid: rest('gid') }), STATE_MODE);
+    }
+    return removed;
+  });
+}

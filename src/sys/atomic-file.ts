@@ -1,0 +1,130 @@
+/**
+ * Files below directories that only root can write, replaced whole: a reader or a power cut sees the old file or the new
+ * one. Never for paths that another user controls: those are the business of iso-home.
+ */
+import {
+  closeSync,
+  constants,
+  copyFileSync,
+  fchmodSync,
+  fchownSync,
+  fstatSync,
+  fsyncSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  type Stats,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname } from 'node:path';
+import { hasErrno, IsoError } from '../lib/errors.js';
+
+const MAX_BYTES = 64 * 2 ** 20;
+
+/** A regular file's text and status; undefined when nothing is there. Links are not followed, FIFOs not waited for. */
+export function readPlainFile(
+  path: string,
+  encoding: 'utf8' | 'latin1' = 'utf8',
+): { text: string; stat: Stats } | undefined {
+  let fd: number;
+  try {
+    fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT')) return undefined;
+    if (hasErrno(error, 'ELOOP')) {
+      throw new IsoError('os.failed', `cannot read ${path}`, 'it is a symbolic link where a regular file belongs');
+    }
+    throw error;
+  }
+  try {
+    const stat = fstatSync(fd);
+    if (!stat.isFile() || stat.size > MAX_BYTES) {
+      throw new IsoError('os.failed', `cannot read ${path}`, 'it is not a regular file of a sensible size');
+    }
+    return { text: readFileSync(fd, encoding), stat };
+  } finally {
+    closeSync(fd);
+  }
+}
+
+export interface FileMode {
+  mode: number;
+  uid: number;
+  gid: number;
+}
+
+/** A written and synced file beside its target, waiting for `commit` (the rename) or `discard`. */
+export interface PreparedFile {
+  commit: () => void;
+  discard: () => void;
+}
+
+function syncDirectory(path: string): void {
+  const fd = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function openFresh(fresh: string): number {
+  const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
+  try {
+    return openSync(fresh, flags, 0o600);
+  } catch (error) {
+    if (!hasErrno(error, 'EEXIST')) throw error;
+    // Left by a run that was killed: names with our suffix are ours, and writers hold a lock.
+    unlinkSync(fresh);
+    return openSync(fresh, flags, 0o600);
+  }
+}
+
+/**
+ * Writes and syncs the new content beside `path`. All that can fail for want of space has then been done.
+ * @throws IsoError write.failed, with nothing left behind
+ */
+export function prepareFile(path: string, content: string | Buffer, mode: FileMode): PreparedFile {
+  const fresh = `${path}.iso-new`;
+  let fd: number | undefined;
+  try {
+    fd = openFresh(fresh);
+    writeFileSync(fd, content);
+    if (process.geteuid?.() === 0) fchownSync(fd, mode.uid, mode.gid);
+    fchmodSync(fd, mode.mode);
+    fsyncSync(fd);
+  } catch (error) {
+    if (fd !== undefined) unlinkSync(fresh);
+    const why = error instanceof Error ? error.message : String(error);
+    throw new IsoError('write.failed', `cannot write ${path}`, why, { cause: error });
+  } finally {
+    if (fd !== undefined) closeSync(fd);
+  }
+  return {
+    commit: () => {
+      renameSync(fresh, path);
+      syncDirectory(dirname(path));
+    },
+    discard: () => unlinkSync(fresh),
+  };
+}
+
+/** Replaces or makes one file; missing directories above it are made 0755. @throws IsoError write.failed */
+export function replaceFile(path: string, content: string, mode: FileMode): void {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
+  prepareFile(path, content, mode).commit();
+}
+
+/** Keeps the present content as `path-`, as shadow does (passwd(5)). Best effort: a missing file needs no copy. */
+export function keepBackup(path: string): void {
+  const backup = `${path}-`;
+  try {
+    if (lstatSync(backup, { throwIfNoEntry: false })?.isSymbolicLink()) unlinkSync(backup);
+    copyFileSync(path, backup);
+  } catch (error) {
+    if (!hasErrno(error, 'ENOENT')) throw error;
+  }
+}

@@ -1,0 +1,18 @@
+/** systemd as the manager of this host: whether it runs, and the two requests that provisioning has for it. */
+import { existsSync } from 'node:fs';
+import { run } from './exec.js';
+
+/** Why systemd cannot be asked here, or undefined when it can: sd_booted(3). */
+export function whyNoSystemd(): string | undefined {
+  return existsSync('/run/systemd/system') ? undefined : 'systemd is not running: /run/systemd/system is absent';
+}
+
+/** Makes systemd read its unit files again; limits then hold for managers that already run. @throws IsoError tool.failed */
+export async function reloadUnits(): Promise<void> {
+  await run('systemctl', ['daemon-reload']);
+}
+
+/** Starts a user's manager at boot and keeps it without a login. @throws IsoError tool.failed */
+export async function enableLinger(name: string): Promise<void> {
+  await run('loginctl', ['enable-linger', '--', name]);
+}
