@@ -14,12 +14,12 @@ const ANY_STATUS = Array.from({ length: 256 }, (_, status) => status);
 const quote = (words) =>
   words.map((word) => (/^[\w@%+=:,./~-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`)).join(' ');
 
-/** Shows a command with its output as it comes; one that shall be refused must end with `status`. */
-function show(prompt, words, program, args, { status = 0, env = ROOT_ENV, cwd = '/' } = {}) {
+/** Shows a command with its output as it comes; it must end with a status in `accept`, also when it shall be refused. */
+function show(prompt, words, program, args, { accept = [0], env = ROOT_ENV, cwd = '/' } = {}) {
   say(`\n${prompt} ${quote(words)}`);
   const ended = run(program, args, { env, cwd, accept: ANY_STATUS }).status;
-  if (status !== undefined && ended !== status) {
-    throw new StageError(`${quote(words)}: ended with status ${ended}, expected ${status}`);
+  if (!accept.includes(ended)) {
+    throw new StageError(`${quote(words)}: ended with status ${ended}, expected ${accept.join(' or ')}`);
   }
   if (ended !== 0) say(`[status ${ended}]`);
 }
@@ -62,26 +62,39 @@ function readIfThere(path) {
   }
 }
 
-/** What the host sees of a running container beside itself: read by root from /proc, not asked of the container. */
-export async function compareFromOutside() {
+/** Does `work` while a container of the demo user sleeps; it gets the pid of the sleeper. */
+export async function withContainer(work) {
   const duration = '7654';
   const words = ['iso-run', 'run', '--rm', 'base', 'sleep', duration];
   say(`\n${USER}$ ${quote(words)} &`);
   const container = spawn('runuser', userArguments(words), { cwd: `/home/${USER}`, stdio: 'ignore', env: ROOT_ENV });
   const ended = new Promise((resolve) => container.on('exit', resolve));
   const pid = await findSleeper(duration, container);
-  say(`What the host's root sees of it in /proc/${pid}:`);
+  try {
+    await work(pid);
+  } finally {
+    kill(Number(pid), 'SIGKILL');
+    await ended;
+  }
+}
+
+/** What the host sees of a container's process beside itself: read by root from /proc, not asked of the container. */
+export function compareFromOutside(pid) {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  const uid = /^Uid:\t(\d+)/m.exec(status)[1];
+  const pids = /^NSpid:\t(.*)$/m.exec(status)[1].split('\t');
   const own = output('getent', ['passwd', USER]).split(':')[2];
-  const uid = /^Uid:\t(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1];
-  say(`  runs as uid ${uid} (${USER} is uid ${own}); its id mapping (inside, outside, count):`);
-  say(readFileSync(`/proc/${pid}/uid_map`, 'utf8').trimEnd().replace(/^\s+/gm, '    ').replace(/ {5,}/g, '  '));
-  say(`  ${'namespace'.padEnd(10)} ${'host'.padEnd(14)} container`);
+  say(
+    `\nThe same process in the host's /proc: uid ${uid} (${USER} is ${own}), pid ${pids[0]} (inside ${pids.at(-1)}), its ids`,
+  );
+  for (const line of readFileSync(`/proc/${pid}/uid_map`, 'utf8').trim().split('\n')) {
+    const [inside, outside, count] = line.trim().split(/\s+/).map(Number);
+    say(`  ${inside} to ${inside + count - 1} inside are ${outside} to ${outside + count - 1} outside`);
+  }
+  say(`  ${'namespace'.padEnd(10)} ${'host'.padEnd(12)} container`);
   for (const name of ['user', 'pid', 'mnt', 'net', 'ipc', 'uts', 'cgroup']) {
     const [host, inside] = ['self', pid].map((of) => readlinkSync(`/proc/${of}/ns/${name}`).replace(/^.*\[|\]$/g, ''));
     if (host === inside) throw new StageError(`the container shares the ${name} namespace of the host`);
-    say(`  ${name.padEnd(10)} ${host.padEnd(14)} ${inside}`);
+    say(`  ${name.padEnd(10)} ${host.padEnd(12)} ${inside}`);
   }
-  asUser(['iso-run', 'ps']);
-  kill(Number(pid), 'SIGKILL');
-  await ended;
 }
