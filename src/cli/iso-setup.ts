@@ -35,4 +35,13 @@ withCommonOptions(program.command('remove').argument('<name>', 'login name'))
     (await import('./setup-actions.js')).removeOne(name, options),
   );
 
+program
+  .command('status')
+  .argument('[name]', 'login name')
+  .description('who may run containers here, and with which subordinate ids')
+  .option('--json', 'print one JSON object')
+  .action(async (name: string | undefined, options: SetupCliOptions) =>
+    (await import('./setup-actions.js')).showStatus(name, options),
+  );
+
 void runMain(program);

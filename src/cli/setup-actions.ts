@@ -2,6 +2,7 @@
 import { realpathSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { asIsoError, ERROR_CODES, hasErrno, IsoError } from '../lib/errors.js';
+import { formatTable } from '../lib/text.js';
 import { recordPlan } from '../setup/events.js';
 import { formatPlan, formatSummary, planToJson } from '../setup/format-plans.js';
 import type { Plan } from '../setup/step.js';
@@ -110,6 +111,27 @@ export async function setUpSystem(options: SetupCliOptions): Promise<void> {
     'setup.apply',
     'host',
   );
+}
+
+const formatRanges = (ranges: readonly { start: number; count: number }[]) =>
+  ranges.map(({ start, count }) => `${start}:${count}`).join(' ') || 'none';
+
+export async function showStatus(name: string | undefined, options: { json?: boolean }): Promise<void> {
+  const { readStatus } = await import('../setup/read-status.js');
+  const users = await readStatus(name);
+  if (options.json) {
+    process.stdout.write(`${JSON.stringify({ users })}\n`);
+    return;
+  }
+  const rows = users.map(({ user, uid, provisioned, uids, gids, home }) => [
+    user,
+    String(uid),
+    provisioned ? 'yes' : 'no',
+    formatRanges(uids),
+    formatRanges(gids),
+    home,
+  ]);
+  process.stdout.write(`${formatTable(['USER', 'UID', 'PROVISIONED', 'UIDS', 'GIDS', 'HOME'], rows)}\n`);
 }
 
 export async function removeOne(name: string, options: SetupCliOptions): Promise<void> {

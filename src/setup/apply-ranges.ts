@@ -1,7 +1,7 @@
 /** Subordinate ranges of all users of a call: one lock, one write, one reading back. */
 import { rangesByOwner } from '../facts/subids.js';
 import { asIsoError, IsoError } from '../lib/errors.js';
-import { isTodo, type Job, noteDone, noteFailure } from './job.js';
+import { isTodo, type Job, noteDone, noteFailure, noteReadBack } from './job.js';
 import type { Item, Plan, StepArgs } from './step.js';
 import { type AllocationFacts, addRanges, readSubidFile } from './subid-files.js';
 
@@ -36,7 +36,7 @@ function verify(waiting: readonly Waiting<'subids.verify'>[], root: string): voi
     const found = ranges.find((range) => range.count >= args.count);
     if (found) {
       item.desired = `${args.owner}:${found.start}:${found.count}`;
-      noteDone(item, `read back: ${item.desired}`);
+      noteReadBack(item);
       continue;
     }
     const what = `cannot find the new range of ${args.owner} in /etc/sub${args.id}`;

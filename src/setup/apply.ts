@@ -3,7 +3,7 @@ import { asIsoError, IsoError } from '../lib/errors.js';
 import { actInHome } from '../sys/home.js';
 import { applyRanges } from './apply-ranges.js';
 import { type HomeStep, homeFailure, homeOps, hostExecutors, OPTIONAL, type RangeStepKind } from './executors.js';
-import { isTodo, type Job, noteDone, noteFailure } from './job.js';
+import { isTodo, type Job, noteDone, noteFailure, noteReadBack } from './job.js';
 import type { HomeStepArgs, Item, Step, StepKind } from './step.js';
 import type { AllocationFacts } from './subid-files.js';
 
@@ -29,12 +29,18 @@ async function applyHomeRun(job: Job, run: readonly (Item & { step: HomeStep })[
   );
   for (const [index, item] of run.entries()) {
     const outcome = outcomes[index];
+    if (item.step.kind === 'home.rmdir' && outcome?.error === 'ENOTEMPTY') {
+      item.state = 'drift';
+      item.reason = 'it holds files that iso-setup did not write; kept';
+      continue;
+    }
     const error = outcome && homeFailure(item.step, outcome, user);
     if (error) {
       noteFailure(plan, item, error);
       return false;
     }
-    noteDone(item, item.step.kind === 'home.verify' ? `read back: ${item.desired}` : item.reason);
+    if (item.step.kind === 'home.verify') noteReadBack(item);
+    else noteDone(item);
   }
   return true;
 }

@@ -6,12 +6,12 @@ import type { Plan } from './step.js';
 
 const REFUSALS: readonly ErrorCode[] = ['user.refused', 'home.unsafe', 'permission.denied', 'container.running'];
 
-/** One event for a plan that changed or refused something; a run that had nothing to do is none. False when not stored. */
+/** One event for a plan that changed, tried to change or refused something; a mistyped name is none. False when not stored. */
 export function recordPlan(plan: Plan, action: 'setup.apply' | 'setup.remove'): boolean {
   const { done, failed, unavailable } = countStates([plan]);
   const { error, subject } = plan;
-  if (!error && done === 0) return true;
   const isRefusal = error !== undefined && REFUSALS.includes(error.code);
+  if (done === 0 && failed === 0 && !isRefusal) return true;
   return recordEvent({
     category: isRefusal ? 'permission' : error ? 'system' : 'lifecycle',
     action: isRefusal ? 'setup.refuse' : action,

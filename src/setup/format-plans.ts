@@ -18,7 +18,8 @@ const KIND_WIDTH = 11;
 /** What is -> what should be, and why; an item as it should be has only its reason. */
 function formatItem(item: Item): string {
   const { state, kind, subject, current, desired, reason } = item;
-  const change = state === 'unchanged' || state === 'unavailable' ? '' : `${current} -> ${desired}`;
+  const change =
+    state === 'unchanged' || state === 'unavailable' || current === desired ? '' : `${current} -> ${desired}`;
   const told = [change, reason].filter((text) => text !== '').join('; ');
   const line = `  ${MARKS[state].padEnd(MARK_WIDTH)}${kind.padEnd(KIND_WIDTH)}${subject}: ${told}`;
   return escapeControl(line);

@@ -17,6 +17,12 @@ export function noteDone(item: Item, reason = item.reason): void {
   item.reason = reason;
 }
 
+/** What was read back is what was asked for. */
+export function noteReadBack(item: Item): void {
+  item.current = item.desired;
+  noteDone(item, `read back: ${item.desired}`);
+}
+
 /** The first failure ends the plan: what comes after it is not started. */
 export function noteFailure(plan: Plan, item: Item, error: IsoError): void {
   item.state = 'failed';

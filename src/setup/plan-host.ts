@@ -149,8 +149,9 @@ function planState(
     if (action !== 'keep') after[file.path] = remember(deployed, digestOf(file.content));
   }
   const next: HostState = { schema: 1, files: after };
-  const text = { kind: 'state', subject: stateFile, current: hasState ? 'recorded' : 'absent', desired: 'recorded' };
-  if (JSON.stringify(next) === JSON.stringify(state)) return item.unchanged('create', text, 'already recorded');
+  const text = { kind: 'state', subject: stateFile, current: hasState ? 'older' : 'absent', desired: 'recorded' };
+  if (JSON.stringify(next) === JSON.stringify(state))
+    return item.unchanged('create', { ...text, current: 'recorded' }, 'already recorded');
   return item.todo('create', text, { kind: 'state.write', args: { path: stateFile, state: next } });
 }
 

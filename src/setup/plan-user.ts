@@ -170,9 +170,9 @@ function planState({ account, entries, state, stateFile, files, isRoot }: UserFa
     if (action !== 'keep') after[path] = remember(deployed, digestOf(content));
   }
   const next: UserState = { schema: 1, uid: account.uid, name: account.name, files: after };
-  const text = { kind: 'state', subject: stateFile, current: state ? 'recorded' : 'absent', desired: 'recorded' };
+  const text = { kind: 'state', subject: stateFile, current: state ? 'older' : 'absent', desired: 'recorded' };
   if (state && JSON.stringify(state) === JSON.stringify(next))
-    return [item.unchanged('create', text, 'already recorded')];
+    return [item.unchanged('create', { ...text, current: 'recorded' }, 'already recorded')];
   return [item.todo('create', text, { kind: 'state.write', args: { path: stateFile, state: next } })];
 }
 
