@@ -10,11 +10,11 @@ import * as running from '../facts/running-containers.js';
 import { longestRun, readSharedIds, readSubidFaults } from '../facts/subid-faults.js';
 import { readTrailFaults } from '../facts/trail-files.js';
 import { readTreeFaults } from '../facts/user-tree.js';
+import { FILE_MODE, FILES, PRIVATE_DIRECTORIES, PRIVATE_MODE } from '../setup/desired-user.js';
 import { openHome, openSafeDirectory, type SafeOptions } from '../sys/safe-file.js';
 import type { Target } from './evaluate.js';
 import { type ContainerProbe, type HostProbe, probeKey, type UserProbe } from './probes.js';
 import type { Condition, Rule, Scope } from './rule.js';
-import { PRIVATE_DIRECTORIES, PRIVATE_FILES } from './user-paths.js';
 
 const HOST: Record<HostProbe, (argument: string, trail: string) => Fact> = {
   'cgroup.mode': readCgroupMode,
@@ -50,20 +50,20 @@ function readQuota(context: UserContext): Fact {
   });
 }
 
+/** Files are made on the first visit of iso-setup; one that a user removed is drift for it to mend, no open door. */
+const WANTED = {
+  directories: [PRIVATE_DIRECTORIES, { kind: 'directory', mode: PRIVATE_MODE, required: true }],
+  files: [FILES.map(({ path }) => path), { kind: 'file', mode: FILE_MODE, required: false }],
+} as const;
+
 const USER: Record<UserProbe, (context: UserContext, argument: string) => Fact> = {
   'home.faults': ({ home }) => measured(home.ok ? [] : [home.why]),
   'subids.count': ({ user }, argument) => measured(longestRun(argument === 'uid' ? user.uids : user.gids)),
   'tree.faults': (context, argument) =>
-    beneathHome(context, (home) =>
-      argument === 'files'
-        ? readTreeFaults(home, PRIVATE_FILES, { kind: 'file', mode: 0o600, required: false }, context.options)
-        : readTreeFaults(
-            home,
-            PRIVATE_DIRECTORIES,
-            { kind: 'directory', mode: 0o700, required: true },
-            context.options,
-          ),
-    ),
+    beneathHome(context, (home) => {
+      const [paths, want] = argument === 'files' ? WANTED.files : WANTED.directories;
+      return readTreeFaults(home, paths, want, context.options);
+    }),
   'quota.enforced': readQuota,
   'store.refused': (context) => beneathHome(context, () => measured(context.refused)),
 };

@@ -1,7 +1,7 @@
 /** Rules and evidence to findings. Pure: the same declarations that iso-setup works from, against facts already read. */
 import type { Fact, FactValue } from '../facts/fact.js';
 import type { Policy } from '../policy/policy.js';
-import { isSet, policyValue } from './policy-value.js';
+import { acceptedSettings, isSet, policyValue } from './declared.js';
 import { probeKey } from './probes.js';
 import type { Condition, Op, Rule, Scope, Severity } from './rule.js';
 
@@ -90,12 +90,18 @@ function judge(condition: Condition, fact: Fact, expected: FactValue | undefined
   }
 }
 
+function resolveExpected(wanted: Condition['expected'], policy: Policy): FactValue | undefined {
+  if (typeof wanted !== 'object') return wanted;
+  if ('policy' in wanted) return policyValue(policy, wanted.policy);
+  return 'setting' in wanted ? acceptedSettings(wanted.setting) : wanted;
+}
+
 function examine(condition: Condition, target: Target, policy: Policy): Evidence {
   const probe = probeKey(condition.probe, condition.argument);
   const fact: Fact = target.facts[probe] ?? { kind: 'failed', why: 'it was not measured' };
   const { expected: wanted } = condition;
   const key = typeof wanted === 'object' && 'policy' in wanted ? wanted.policy : undefined;
-  const expected = key === undefined ? (wanted as FactValue | undefined) : policyValue(policy, key);
+  const expected = resolveExpected(wanted, policy);
   const result = judge(condition, fact, expected, policy);
   const mismatch = fact.kind === 'measured' && result === 'error';
   return {

@@ -1,7 +1,7 @@
 /** The text of a rule file to a rule, with every problem named. Pure. */
 import { validateRule } from '../generated/validators.js';
 import { DEFAULT_POLICY } from '../policy/policy.js';
-import { policyValue } from './policy-value.js';
+import { acceptedSettings, policyValue } from './declared.js';
 import { PROBES } from './probes.js';
 import type { Condition, Rule } from './rule.js';
 
@@ -23,6 +23,10 @@ function conditionProblems(rule: Rule, condition: Condition, index: number): str
   const alone = condition.op === 'empty' || condition.op === 'not-empty';
   if (alone && condition.expected !== undefined) problems.push(`${at}.expected has no meaning with ${condition.op}`);
   if (!alone && condition.expected === undefined) problems.push(`${at}.expected is missing`);
+  const { expected } = condition;
+  if (typeof expected === 'object' && 'setting' in expected && acceptedSettings(expected.setting) === undefined) {
+    problems.push(`${at}.expected: the baseline has no setting '${expected.setting}'`);
+  }
   return problems;
 }
 

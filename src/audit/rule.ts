@@ -11,8 +11,11 @@ export type Severity = (typeof SEVERITIES)[number];
 export type Scope = (typeof SCOPES)[number];
 export type Op = (typeof OPS)[number];
 
-/** A value in the rule itself, or the policy key that iso-setup and iso-run take their target from as well. */
-export type Expected = FactValue | { policy: string };
+/**
+ * A value in the rule itself, or where iso-setup and iso-run take their target from as well: a policy key, or the values
+ * that the declared baseline accepts of a kernel setting.
+ */
+export type Expected = FactValue | { policy: string } | { setting: string };
 
 /** One measurement and what it must be. */
 export interface Condition {
@@ -61,6 +64,7 @@ const condition = object(
         ...scalars,
         { type: 'array', maxItems: 64, items: { type: 'string', maxLength: 256 } },
         object({ policy: policyKey }, ['policy']),
+        object({ setting: { type: 'string', maxLength: 128 } }, ['setting']),
       ],
     },
     absent: {

@@ -1,10 +1,10 @@
 /** `iso-audit events`. */
 import { readFileSync } from 'node:fs';
+import { parsePasswd } from '../facts/accounts.js';
 import {
   type Account,
   lookUpAccounts,
   type ProvisionedUser,
-  parseAccounts,
   readOwnAccount,
   readProvisionedUser,
   readProvisionedUsers,
@@ -83,7 +83,7 @@ async function findSources(): Promise<EventSources> {
 }
 
 function nameOf(spools: readonly { uid: number; name: string }[]): (uid: number) => string | undefined {
-  const accounts: Pick<Account, 'uid' | 'name'>[] = [...parseAccounts(readFileSync('/etc/passwd', 'utf8')), ...spools];
+  const accounts: Pick<Account, 'uid' | 'name'>[] = [...parsePasswd(readFileSync('/etc/passwd', 'utf8')), ...spools];
   const names = new Map(accounts.map(({ uid, name }) => [uid, name]));
   return (uid) => names.get(uid);
 }

@@ -4,32 +4,19 @@ import { userInfo } from 'node:os';
 import { hasErrno } from '../lib/errors.js';
 import { run } from '../sys/exec.js';
 import { openHome, statSafe } from '../sys/safe-file.js';
+import { type PasswdEntry, parsePasswd } from './accounts.js';
 import { hasFuseBelow, readMounts } from './mounts.js';
 import { type IdRange, parseSubids, rangesOf, type SubidLine } from './subids.js';
 
 export const TREE = '.local/share/containers';
 
-export interface Account {
-  name: string;
-  uid: number;
-  gid: number;
-  home: string;
-}
+export type Account = Pick<PasswdEntry, 'name' | 'uid' | 'gid' | 'home'>;
 
 export interface ProvisionedUser extends Account {
   uids: IdRange[];
   gids: IdRange[];
   /** Other mounts below the home may be entered: none of them is FUSE. */
   crossMounts: boolean;
-}
-
-/** Lines of passwd(5), as getent(1) prints them too. Pure. */
-export function parseAccounts(text: string): Account[] {
-  return text.split('\n').flatMap((line) => {
-    const [name = '', , uid = '', gid = '', , home = ''] = line.split(':');
-    if (name === '' || !/^\d{1,10}$/.test(uid) || !/^\d{1,10}$/.test(gid) || !home.startsWith('/')) return [];
-    return [{ name, uid: Number(uid), gid: Number(gid), home }];
-  });
 }
 
 const BATCH = 500;
@@ -41,7 +28,7 @@ export async function lookUpAccounts(keys: readonly string[]): Promise<Account[]
     const batch = keys.slice(from, from + BATCH);
     // 2: one or more of the keys were not found.
     const { stdout } = await run('getent', ['--', 'passwd', ...batch], { accept: [0, 2] });
-    accounts.push(...parseAccounts(stdout));
+    accounts.push(...parsePasswd(stdout).filter(({ home }) => home.startsWith('/')));
   }
   return accounts;
 }

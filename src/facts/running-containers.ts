@@ -16,8 +16,7 @@ import {
   parseIdMap,
   parseStatus,
 } from './processes.js';
-import { mergeRanges } from './subid-faults.js';
-import type { IdRange } from './subids.js';
+import { type IdRange, mergeRanges } from './subids.js';
 
 /** Who a container may run as: its user and that user's subordinate ids. */
 export interface Ownership {

@@ -2,7 +2,7 @@
 import { lstatSync, readFileSync } from 'node:fs';
 import { formatMode } from '../lib/units.js';
 import { type Fact, factOfError, measured } from './fact.js';
-import { type IdRange, lastId, parseSubids, type SubidLine } from './subids.js';
+import { type IdRange, lastId, mergeRanges, parseSubids, type SubidLine } from './subids.js';
 
 export const SUBID_FILES = ['/etc/subuid', '/etc/subgid'] as const;
 /** A file with thousands of bad lines is told in a few. */
@@ -48,17 +48,6 @@ export interface RealId {
 
 interface Owned extends IdRange {
   owner: string;
-}
-
-/** The same ids in as few ranges as possible: what touches or overlaps becomes one. Pure. */
-export function mergeRanges(ranges: readonly IdRange[]): IdRange[] {
-  const merged: IdRange[] = [];
-  for (const range of [...ranges].sort((a, b) => a.start - b.start)) {
-    const last = merged.at(-1);
-    if (last && range.start <= lastId(last) + 1) last.count = Math.max(lastId(last), lastId(range)) - last.start + 1;
-    else merged.push({ start: range.start, count: range.count });
-  }
-  return merged;
 }
 
 /** The length of the longest run of ids without a gap. Pure. */

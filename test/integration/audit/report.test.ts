@@ -276,3 +276,22 @@ test('a hostile name in the store cannot break the report', () => {
   const { report } = asRoot('--user', user.name);
   expect(resultOf(report, 'U06')).toBe('fail');
 });
+
+test('what the report finds, iso-setup repairs', () => {
+  const isoSetup = (...args: string[]) => {
+    const { status, stderr } = spawnSync(process.execPath, [installed('iso-setup.js'), ...args], { encoding: 'utf8' });
+    if (status !== 0) throw new Error(stderr);
+  };
+  rmSync(join(storeOf(user), ID), { recursive: true, force: true });
+  const good = { F01: 'pass', F02: 'pass', F03: 'pass', U02: 'pass' };
+  try {
+    isoSetup('user', user.name);
+    expect(userResults()).toMatchObject(good);
+    user.sh('chmod 755 .local/share/containers/run; chmod 644 .config/containers/storage.conf');
+    expect(userResults()).toMatchObject({ ...good, F01: 'fail', F02: 'fail' });
+    isoSetup('user', user.name);
+    expect(userResults()).toMatchObject(good);
+  } finally {
+    isoSetup('remove', user.name);
+  }
+});

@@ -2,7 +2,7 @@
 import { execFileSync, type SpawnSyncReturns, spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { parseAccounts } from '../../../src/facts/provisioned.js';
+import { parsePasswd } from '../../../src/facts/accounts.js';
 import { installed } from '../../../src/sys/install.js';
 
 export interface ThrowawayUser {
@@ -27,7 +27,7 @@ const TREE =
 export function createUser(): ThrowawayUser {
   const name = `isot-${randomBytes(4).toString('hex')}`;
   execFileSync('useradd', ['-m', '-s', '/bin/sh', '--', name]);
-  const [account] = parseAccounts(execFileSync('getent', ['passwd', name], { encoding: 'utf8' }));
+  const [account] = parsePasswd(execFileSync('getent', ['passwd', name], { encoding: 'utf8' }));
   if (!account) throw new Error(`${name} was not made`);
   const { uid, gid, home } = account;
   const options = { uid, gid, cwd: home, env: { PATH: process.env.PATH ?? '', HOME: home }, encoding: 'utf8' } as const;

@@ -2,9 +2,8 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { hasFuseBelow, mountOf, parseMountinfo } from '../../../src/facts/mounts.js';
 import { parseCapabilities, parseIdMap, parseStatus } from '../../../src/facts/processes.js';
-import { parseAccounts } from '../../../src/facts/provisioned.js';
-import { findSharedIds, longestRun, mergeRanges } from '../../../src/facts/subid-faults.js';
-import { overlaps, parseSubids } from '../../../src/facts/subids.js';
+import { findSharedIds, longestRun } from '../../../src/facts/subid-faults.js';
+import { mergeRanges, overlaps, parseSubids } from '../../../src/facts/subids.js';
 
 const MOUNTINFO = `22 27 0:21 / /proc rw,nosuid,nodev,noexec,relatime shared:12 - proc proc rw
 27 1 254:0 / / rw,relatime shared:1 master:2 - ext4 /dev/vda rw,discard
@@ -102,11 +101,6 @@ test('id maps as the kernel aligns them', () => {
     { containerId: 0, hostId: 1000, size: 1 },
     { containerId: 1, hostId: 165536, size: 65536 },
   ]);
-});
-
-test('accounts; lines that are none are left out', () => {
-  const text = 'alice:x:1000:1000:Alice,,,:/home/alice:/bin/bash\nbad\n+::::::\nx:x:1:1::relative:/bin/sh\n';
-  expect(parseAccounts(text)).toEqual([{ name: 'alice', uid: 1000, gid: 1000, home: '/home/alice' }]);
 });
 
 const range = fc.record({ start: fc.nat(60), count: fc.integer({ min: 1, max: 12 }) });

@@ -36,6 +36,7 @@ test.each([
   ['an expectation without meaning', check({ op: 'empty' }), 'no meaning'],
   ['a policy key that does not exist', check({ expected: { policy: 'subids.size' } }), "no key 'subids.size'"],
   ['a policy key through a prototype', check({ expected: { policy: 'subids.constructor' } }), 'no key'],
+  ['a setting outside the baseline', check({ expected: { setting: 'kernel.panic' } }), 'no setting'],
   ['a condition on an unknown key', { applies: { policy: 'run.nothing' } }, "no key 'run.nothing'"],
 ])('%s is refused', (_name, change, problem) => {
   const parsed = parse(change);

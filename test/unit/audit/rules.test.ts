@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { parseRule } from '../../../src/audit/parse-rule.js';
 import { PROBES, probeKey } from '../../../src/audit/probes.js';
+import { SETTINGS } from '../../../src/setup/desired-host.js';
 
 const folder = join(import.meta.dirname, '../../../audit-rules/checks');
 // Not by loadRules: it refuses what a working copy may be, files of somebody else or writable by a group.
@@ -42,4 +43,9 @@ test('every probe is asked for by a rule', () => {
   const asked = new Set<string>(rules.flatMap((rule) => rule.check.map(({ probe }) => probe)));
   const offered = Object.values(PROBES).flatMap((probes) => Object.keys(probes));
   expect(offered.filter((probe) => !asked.has(probe))).toEqual([]);
+});
+
+test('every kernel setting that iso-setup makes is checked', () => {
+  const checked = rules.flatMap((rule) => rule.check.map(({ argument }) => argument));
+  expect(SETTINGS.filter(({ name }) => !checked.includes(name))).toEqual([]);
 });

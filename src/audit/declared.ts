@@ -1,6 +1,7 @@
-/** Values of the policy by dotted key, as rules name them. Pure. */
+/** What the administrator and the toolkit have declared, as rules name it. Pure. */
 import type { FactValue } from '../facts/fact.js';
 import type { Policy } from '../policy/policy.js';
+import { SETTINGS } from '../setup/desired-host.js';
 
 /** `subids.count` and so on; undefined when the policy has no such key. */
 export function policyValue(policy: Policy, key: string): FactValue | undefined {
@@ -16,4 +17,9 @@ export function policyValue(policy: Policy, key: string): FactValue | undefined 
 /** False for what the policy leaves out: 0, empty text, an empty list. */
 export function isSet(value: FactValue): boolean {
   return Array.isArray(value) ? value.length > 0 : value !== 0 && value !== '' && value !== false;
+}
+
+/** The values of a kernel setting that iso-setup leaves as they are; undefined when it is not part of the baseline. */
+export function acceptedSettings(name: string): readonly string[] | undefined {
+  return SETTINGS.find((setting) => setting.name === name)?.accepts;
 }
