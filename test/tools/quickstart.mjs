@@ -63,7 +63,7 @@ async function runContainers() {
 }
 
 function showRefusals() {
-  say('The container may not mount, by the system-call filter:');
+  say('The container may not mount: it has no such capability, and the filter refuses the call:');
   asUser(['iso-run', 'run', '--rm', 'base', 'mount', '-t', 'tmpfs', 'none', '/mnt'], { accept: [1] });
   say('\nThe store of the toolkit is not to be seen from inside:');
   asUser(['iso-run', 'run', '--rm', '-v', `/home/${USER}/.local/share/containers:/x`, 'base', 'true'], {
