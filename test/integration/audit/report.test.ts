@@ -292,6 +292,6 @@ test('what the report finds, iso-setup repairs', () => {
     isoSetup('user', user.name);
     expect(userResults()).toMatchObject(good);
   } finally {
-    isoSetup('remove', user.name);
+    isoSetup('remove', '--purge', user.name);
   }
 });
