@@ -59,6 +59,10 @@ function compileSession(spec: ContainerSpec, add: Add): void {
   add('session', 'no network', 'namespace', 'network');
   add('session', 'no network', 'loopback');
   compileStorage(spec, add);
+  if (spec.controllers.length > 0) {
+    // Out again: when the container reaches its memory limit it dies as a whole, and the session must tell of it.
+    add('session', 'cgroup', 'cgroup-write', { argument: 'monitor' }, 'cgroup.procs', '0');
+  }
   add('session', 'image', 'root', merged);
   add('session', '/sys', 'mkdir', '/sys', 0o555);
   // Here, where the network namespace is owned by the session: a sysfs of the host would show the host's interfaces.

@@ -148,6 +148,15 @@ describe('compilePlan', () => {
     expect(writes).toContainEqual([{ argument: 'storage' }, 'cgroup.procs']);
   });
 
+  it('keeps the session outside the limits, where it lives to tell that the container ran out of memory', () => {
+    const moves = plan.flatMap(({ stage, op }) => (stage === 'session' && op[0] === 'cgroup-write' ? [op[1]] : []));
+    expect(moves).toEqual([{ argument: 'storage' }, { argument: 'monitor' }]);
+    const leaves = plan.findLastIndex(({ stage, op }) => stage === 'session' && op[0] === 'cgroup-write');
+    const storage = plan.findIndex(({ op }) => op[0] === 'overlay' || op[0] === 'fuse-overlayfs');
+    expect(leaves).toBeGreaterThan(storage);
+    expect(leaves).toBeLessThan(names.indexOf('container'));
+  });
+
   it('has the same digest for every run of the same shape', () => {
     const again = compilePlan(compileSpec(options({ rm: true, tty: true, readOnly: true }), DEFAULT_POLICY, facts()));
     expect(planDigest(again)).toBe(planDigest(plan));
