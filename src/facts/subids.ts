@@ -9,7 +9,7 @@ const MAX_LINE_BYTES = 1023;
 /** One line of the file. `text` is its exact bytes (latin-1, without the newline), so writing it back changes nothing. */
 export type SubidLine =
   | { kind: 'range'; text: string; owner: string; start: number; count: number }
-  /** Blank, or a comment: shadow keeps such lines and so do we. */
+  /** Blank, a comment, or an entry of NIS: shadow keeps such lines and so do we. */
   | { kind: 'other'; text: string }
   /** Looks like a range and is none: `problem` says why. shadow ignores it in silence, or worse, believes part of it. */
   | { kind: 'broken'; text: string; problem: string };
@@ -28,7 +28,10 @@ function parseLine(text: string): SubidLine {
   if (text.trim() === '' || text.startsWith('#')) return { kind: 'other', text };
   if (text.endsWith('\r')) return broken('it ends in a carriage return');
   const [owner = '', start = '', count = '', ...more] = text.split(':');
-  if (more.length > 0 || owner === '' || start === '' || count === '') return broken('it is not OWNER:START:COUNT');
+  if (more.length > 0 || owner === '' || start === '' || count === '') {
+    // NIS entries, which shadow keeps as well (passwd(5), nsswitch.conf(5) compat).
+    return /^[+-]/.test(text) ? { kind: 'other', text } : broken('it is not OWNER:START:COUNT');
+  }
   if (!DECIMAL.test(start)) return broken(`its start '${start}' is not a plain decimal number`);
   if (!DECIMAL.test(count)) return broken(`its count '${count}' is not a plain decimal number`);
   const range = { start: Number(start), count: Number(count) };

@@ -1,10 +1,10 @@
 /** What carries out each kind of step: thin, and complete by type, since a kind without its row does not compile. */
-import { chmodSync, closeSync, constants, mkdirSync, openSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, closeSync, constants, openSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { describeFailure, tildePath } from '../facts/home-words.js';
 import { type ErrorCode, IsoError } from '../lib/errors.js';
 import { formatMode } from '../lib/units.js';
-import { replaceFile } from '../sys/atomic-file.js';
+import { makeDirectory, replaceFile } from '../sys/atomic-file.js';
 import { run } from '../sys/exec.js';
 import type { HomeOp, HomeOutcome } from '../sys/home.js';
 import { setProjectLimits } from '../sys/quota.js';
@@ -34,7 +34,7 @@ export const homeOps: { [K in keyof HomeStepArgs]: (args: HomeStepArgs[K]) => Ho
 /** Steps on the host. */
 export const hostExecutors: { [K in keyof SingleStepArgs]: (args: SingleStepArgs[K]) => Promise<void> | void } = {
   'state.write': ({ path, state }) => {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    makeDirectory(dirname(path), 0o700);
     replaceFile(path, formatState(state), { mode: 0o600, ...ROOT });
   },
   'quota.limit': ({ home, project, limits }) => {
@@ -48,11 +48,7 @@ export const hostExecutors: { [K in keyof SingleStepArgs]: (args: SingleStepArgs
   'subids.remove': async ({ owner, root }) => void (await removeRanges(root, owner)),
   'file.remove': ({ path }) => rmSync(path, { force: true }),
   'file.write': ({ path, mode, content }) => replaceFile(path, content, { mode, ...ROOT }),
-  'directory.make': ({ path, mode }) => {
-    mkdirSync(path, { recursive: true, mode });
-    // The umask has no say.
-    chmodSync(path, mode);
-  },
+  'directory.make': ({ path, mode }) => makeDirectory(path, mode),
   'mode.set': ({ path, mode }) => chmodSync(path, mode),
   'setting.set': ({ name, value }) => writeFileSync(`/proc/sys/${name.replaceAll('.', '/')}`, value),
   'module.load': async ({ name }) => void (await run('modprobe', ['--', name])),

@@ -43,6 +43,12 @@ function directoryItem(home: HomeFacts, owner: Owner, path: string): Item {
     return item.unchanged('create', { ...text, current }, `already ${formatMode(entry.mode)}, owner ${owner.name}`);
   }
   if (SHARED_DIRECTORIES.includes(path)) {
+    const closed = entry.mode & ~0o022;
+    if (closed !== entry.mode) {
+      const narrower = { ...text, current, desired: `${formatMode(closed)} ${owner.name}` };
+      const step = { kind: 'home.chmod' as const, args: { path, mode: closed } };
+      return item.todo('create', narrower, step, 'others could replace what is in it');
+    }
     const reason = `exists, owner ${owner.name}; its mode is the user's own choice`;
     return item.unchanged('create', { ...text, current, desired: `exists, ${owner.name}` }, reason);
   }

@@ -1,9 +1,15 @@
 /** /etc/subuid and /etc/subgid: read, and rewritten together under shadow's locks with every foreign line kept. */
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { formatSubids, parseSubids, rangeLine, type SubidLine } from '../facts/subids.js';
 import type { Policy } from '../policy/policy.js';
-import { type FileMode, keepBackup, prepareFile, readPlainFile, replaceFile } from '../sys/atomic-file.js';
+import {
+  type FileMode,
+  keepBackup,
+  makeDirectory,
+  prepareFile,
+  readPlainFile,
+  replaceFile,
+} from '../sys/atomic-file.js';
 import { withSubidLocks } from '../sys/shadow-lock.js';
 import { createAllocator, formatRange, ID_KINDS, type IdKind, type IdSpaces } from './plan-subids.js';
 import { formatState, parseRangesState, RANGES_FILE, type RangesState, STATE_DIR } from './state.js';
@@ -20,8 +26,8 @@ export function readRangesState(root: string): RangesState {
 }
 
 /** State is root's alone. */
-export function makeStateDirectory(root: string, below = ''): void {
-  mkdirSync(join(root, STATE_DIR, below), { recursive: true, mode: 0o700 });
+export function makeStateDirectory(root: string): void {
+  makeDirectory(join(root, STATE_DIR), 0o700);
 }
 
 type Lines = Record<IdKind, readonly SubidLine[]>;

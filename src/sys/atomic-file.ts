@@ -3,9 +3,11 @@
  * one. Never for paths that another user controls: those are the business of iso-home.
  */
 import {
+  chmodSync,
   closeSync,
   constants,
   copyFileSync,
+  existsSync,
   fchmodSync,
   fchownSync,
   fstatSync,
@@ -112,9 +114,21 @@ export function prepareFile(path: string, content: string | Buffer, mode: FileMo
   };
 }
 
+/** Makes a directory with this mode if it is missing; what is missing above it is made 0755, whatever the umask says. */
+export function makeDirectory(path: string, mode: number): void {
+  if (existsSync(path)) return;
+  makeDirectory(dirname(path), 0o755);
+  try {
+    mkdirSync(path, { mode });
+    chmodSync(path, mode);
+  } catch (error) {
+    if (!hasErrno(error, 'EEXIST')) throw error;
+  }
+}
+
 /** Replaces or makes one file; missing directories above it are made 0755. @throws IsoError write.failed */
 export function replaceFile(path: string, content: string, mode: FileMode): void {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
+  makeDirectory(dirname(path), 0o755);
   prepareFile(path, content, mode).commit();
 }
 
