@@ -70,8 +70,9 @@ find / -xdev \\( -path /proc -o -path /sys -o -path /dev -o -path /tmp -o -path 
   -o -path '/etc/*-' -o -path /etc/.pwd.lock -o -path /run -o -name '*.pyc' \\) -prune -o -print | sort
 find /etc -type f ! -name '*-' ! -name .pwd.lock -exec sha256sum {} + | sort`;
 
-const INSTALL =
-  'apt-get install -y -qq --no-install-recommends /tmp/*.deb busybox-static >/tmp/out 2>&1 || { cat /tmp/out; exit 1; }';
+const SATISFY =
+  'apt-get satisfy -y -qq --no-install-recommends "$(dpkg-deb --field /tmp/*.deb Depends), busybox-static" >/tmp/out 2>&1 || { cat /tmp/out; exit 1; }';
+const INSTALL = 'apt-get install -y -qq --no-install-recommends /tmp/*.deb >/tmp/out 2>&1 || { cat /tmp/out; exit 1; }';
 const AS_USER = 'runuser -u carol -- env -i HOME=/home/carol USER=carol PATH=/usr/bin:/bin';
 
 const USE = `
@@ -85,11 +86,11 @@ ${AS_USER} iso-run run --rm base sh -c 'echo "inside: $(id -u) $(hostname)"'`;
 async function testSuite(suite, deb) {
   const clean = makeRoot(suite, [deb]);
   try {
-    await test(`${suite}: installs with its dependencies`, () => clean.sh(`apt-get update -qq; ${INSTALL}`));
+    await test(`${suite}: has what the package depends on`, () => clean.sh(`apt-get update -qq; ${SATISFY}`));
     const node = clean.sh('node --version; dpkg -S /usr/bin/node').stdout.trim().replace('\n', ', ');
-    await test(`${suite}: purges`, () => clean.sh('apt-get purge -y -qq iso-toolkit'));
+    // Dependencies alone: whatever is there beyond them at the end, our package left.
     const before = clean.sh(SNAPSHOT).stdout;
-    await test(`${suite}: installs again`, () => clean.sh(INSTALL));
+    await test(`${suite}: installs`, () => clean.sh(INSTALL));
     await test(`${suite}: provisions a user who runs a container, on Debian's Node (${node})`, () => {
       const { stdout } = clean.sh(USE);
       expect(COMMANDS.every((command) => stdout.includes(`${command} `)) && /inside: 0 /.test(stdout), stdout);
