@@ -1,0 +1,169 @@
+/** /etc/subuid under many writers: shadow's own tools, other runs of iso-setup, dead and living holders of the lock. */
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { lastId, parseSubids } from '../../../src/facts/subids.js';
+import { DIST, isoSetup, listTree, makeRoot, type Thing } from './scratch-root.js';
+
+let root: string;
+const users = Array.from({ length: 12 }, (_, index) => ({ name: `user${index}`, uid: 70001 + index }));
+
+const things: Thing[] = [
+  {
+    path: 'etc/passwd',
+    type: 'file',
+    content: users.map(({ name, uid }) => `${name}:x:${uid}:${uid}::/home/${name}:/bin/sh\n`).join(''),
+  },
+  { path: 'etc/group', type: 'file', content: '' },
+  ...users.map(({ name, uid }) => ({ path: `home/${name}`, type: 'directory' as const, uid, mode: '700' })),
+];
+
+beforeEach(() => {
+  root = makeRoot(undefined, things);
+});
+
+afterEach(() => rmSync(root, { recursive: true }));
+
+function startSetup(args: readonly string[]): Promise<{ status: number | null; stderr: string }> {
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, [join(DIST, 'iso-setup.js'), ...args], {
+      cwd: '/',
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    let stderr = '';
+    child.stderr.on('data', (chunk) => {
+      stderr += chunk;
+    });
+    child.on('close', (status) => resolve({ status, stderr }));
+  });
+}
+
+/** Owners in file order of start, after checking that no two lines share an id. */
+function requireDisjoint(text: string): string[] {
+  const ranges = parseSubids(text).map((line) => {
+    if (line.kind !== 'range') throw new Error(`'${line.text}' is no range`);
+    return line;
+  });
+  ranges.sort((a, b) => a.start - b.start);
+  for (const [index, range] of ranges.entries()) {
+    const before = ranges[index - 1];
+    if (before && lastId(before) >= range.start) throw new Error(`${before.text} and ${range.text} overlap`);
+  }
+  return ranges.map((range) => range.owner);
+}
+
+describe('the ranges of many users', () => {
+  it('never overlap and never get lost while useradd(8) makes 25 users and iso-setup sets up 25 others', () => {
+    const script = join(import.meta.dirname, 'race.sh');
+    const args = [
+      '--mount',
+      '--propagation',
+      'private',
+      'bash',
+      script,
+      '25',
+      process.execPath,
+      join(DIST, 'iso-setup.js'),
+    ];
+    const { stdout, stderr, status } = spawnSync('unshare', args, { encoding: 'utf8', timeout: 110_000 });
+    expect([stderr, status]).toEqual(['', 0]);
+    const [, failed, uid = '', gid = '', left] = /^failed (.*?)\nuid\n(.*)gid\n(.*)left\n(.*)$/s.exec(stdout) ?? [];
+    expect(failed).toBe('0');
+    const everybody = ['ours', 'theirs'].flatMap((who) =>
+      Array.from({ length: 25 }, (_, index) => `${who}${index + 1}`),
+    );
+    for (const text of [uid, gid]) expect(requireDisjoint(text).sort()).toEqual(everybody.sort());
+    expect(left).toBe('');
+  }, 120_000);
+
+  it('are all there after twelve runs at once on one root directory', async () => {
+    const ends = await Promise.all(users.map(({ name }) => startSetup(['user', name, '--root', root])));
+    expect(ends).toEqual(users.map(() => ({ status: 0, stderr: '' })));
+    const owners = requireDisjoint(readFileSync(join(root, 'etc/subuid'), 'utf8'));
+    expect(owners.sort()).toEqual(users.map(({ name }) => name).sort());
+    expect(readFileSync(join(root, 'etc/subgid'), 'utf8')).toBe(readFileSync(join(root, 'etc/subuid'), 'utf8'));
+  });
+
+  it('are allocated in one call as well', () => {
+    const { status, stdout } = isoSetup(['user', ...users.map(({ name }) => name), '--root', root, '--json']);
+    expect(status).toBe(0);
+    expect((JSON.parse(stdout) as { users: unknown[] }).users).toHaveLength(users.length);
+    expect(requireDisjoint(readFileSync(join(root, 'etc/subuid'), 'utf8'))).toHaveLength(users.length);
+  });
+});
+
+describe('a lock of shadow', () => {
+  const lock = () => join(root, 'etc/subuid.lock');
+
+  it('of a process that is gone is removed', () => {
+    const { pid } = spawnSync('true');
+    writeFileSync(lock(), `${pid}\0`);
+    expect(isoSetup(['user', 'user0', '--root', root]).status).toBe(0);
+    expect(existsSync(lock())).toBe(false);
+  });
+
+  it('of a living process or of nobody is waited for, then told and left', async () => {
+    const second = makeRoot(undefined, things);
+    const held = [
+      { at: root, content: `${process.pid}\0`, why: `process ${process.pid} holds` },
+      { at: second, content: '', why: 'holds no process id' },
+    ];
+    try {
+      const ends = held.map(async ({ at, content, why }) => {
+        writeFileSync(join(at, 'etc/subuid.lock'), content);
+        const { status, stderr } = await startSetup(['user', 'user0', '--root', at]);
+        expect(stderr).toContain(why);
+        expect(stderr).toMatch(/waited 15 s.*\n.*\n {2}code: lock\.held\n$/);
+        expect(status).toBe(75);
+        const left = readdirSync(join(at, 'etc')).filter((name) => name.startsWith('sub'));
+        expect(left).toEqual(['subuid.lock']);
+        expect(readFileSync(join(at, 'etc/subuid.lock'), 'utf8')).toBe(content);
+      });
+      await Promise.all(ends);
+    } finally {
+      rmSync(second, { recursive: true });
+    }
+  });
+});
+
+describe('a run that is killed', () => {
+  it('at any moment leaves whole files, and the next run completes', async () => {
+    const lines = Array.from({ length: 2000 }, (_, index) => `old${index}:${1_000_000 + index * 65536}:65536\n`).join(
+      '',
+    );
+    for (const file of ['subuid', 'subgid']) writeFileSync(join(root, 'etc', file), lines);
+    for (const [index, { name }] of users.entries()) {
+      const args = [join(DIST, 'iso-setup.js'), 'user', name, '--root', root];
+      const child = spawn(process.execPath, args, { cwd: '/', stdio: 'ignore' });
+      const ended = new Promise((resolve) => child.on('close', resolve));
+      // From before the first change to after the last.
+      setTimeout(() => child.kill('SIGKILL'), 90 + index * 15);
+      await ended;
+      for (const file of ['subuid', 'subgid']) {
+        const text = readFileSync(join(root, 'etc', file), 'utf8');
+        expect(text.startsWith(lines) && text.endsWith('\n')).toBe(true);
+        requireDisjoint(text);
+      }
+    }
+    const names = users.map(({ name }) => name);
+    expect(isoSetup(['user', ...names, '--root', root]).status).toBe(0);
+    const owners = requireDisjoint(readFileSync(join(root, 'etc/subuid'), 'utf8'));
+    expect(owners.filter((owner) => owner.startsWith('user')).sort()).toEqual([...names].sort());
+    expect(isoSetup(['user', ...names, '--root', root, '--check']).status).toBe(0);
+    expect(listTree(root).filter((line) => /iso-new|sub[ug]id\.(lock|\d)/.test(line))).toEqual([]);
+  });
+
+  it('for want of space leaves both files as they were', () => {
+    const lines = 'old:1000000:65536\n';
+    for (const file of ['subuid', 'subgid']) writeFileSync(join(root, 'etc', file), lines);
+    // A directory where the new file would be prepared: as good as a full disk, for the second of the two files.
+    const { status } = spawnSync('mkdir', [join(root, 'etc/subgid.iso-new')]);
+    expect(status).toBe(0);
+    const ended = isoSetup(['user', 'user0', '--root', root]);
+    expect(ended.stderr).toMatch(/code: write\.failed\n$/);
+    expect(ended.status).toBe(73);
+    for (const file of ['subuid', 'subgid']) expect(readFileSync(join(root, 'etc', file), 'utf8')).toBe(lines);
+    expect(existsSync(join(root, 'etc/subuid.iso-new'))).toBe(false);
+  });
+});
