@@ -14,6 +14,7 @@ const PACKAGES = {
     ...['acl', 'attr', 'busybox-static', 'fuse-overlayfs', 'libseccomp2', 'procps', 'strace', 'tar', 'uidmap'],
     ...['util-linux', 'xz-utils', 'zstd'],
   ],
+  vm: ['e2fsprogs', 'mmdebstrap', 'openssh-client', 'policycoreutils', 'qemu-system-x86', 'qemu-utils', 'xfsprogs'],
   bench: ['bubblewrap', 'busybox-static', 'crun', 'runc', 'uidmap'],
 };
 const MIN_NODE = 20;

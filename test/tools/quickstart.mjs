@@ -27,7 +27,7 @@ function installDeb(deb) {
   cpSync(deb, copy);
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
   const apt = ['install', '-y', '-qq', '--reinstall', '--allow-downgrades', '--no-install-recommends'];
-  say(`\n# apt-get install ./${basename(deb)} busybox-static`);
+  say(`\n# apt-get ${apt.join(' ')} ./${basename(deb)} busybox-static`);
   try {
     const { stdout, stderr } = run('apt-get', [...apt, copy, 'busybox-static'], { capture: true, env });
     // dpkg's own progress says little; what our package did to the host is the point.
