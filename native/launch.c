@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -164,6 +165,8 @@ int main(int argc, char **argv) {
   /* Nothing that the caller left open goes further than this. */
   if (syscall(SYS_close_range, STATUS_FD + 1, ~0u, 0) < 0) return refuse(0, -errno);
   prctl(PR_SET_NAME, "iso-outer");
+  /* The modes of what ops make are the plan's. */
+  umask(0);
   unsigned char *bytes = NULL;
   size_t size = 0;
   unsigned at = 0;

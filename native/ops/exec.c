@@ -58,11 +58,13 @@ static int exec_search(struct stage_state *state, const char *directories) {
 }
 
 int op_exec(struct stage_state *state, const struct op *op) {
-  if (state->argc == 0 || !*state->argv[0]) return -ENOENT;
+  if (state->argc == 0) return -EINVAL;
   if (syscall(SYS_close_range, 3, ~0u, CLOSE_RANGE_CLOEXEC) < 0) return -errno;
   reset_signals();
   umask(0022);
   status_write(STATUS_READY, ROLE_CONTAINER, op->index, 0, 0);
+  /* A path search would find the directory itself. */
+  if (!*state->argv[0]) return -ENOENT;
   if (!strchr(state->argv[0], '/')) return exec_search(state, op->arg[0].text);
   execve(state->argv[0], (char *const *)state->argv, (char *const *)state->envp);
   return -errno;
