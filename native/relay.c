@@ -4,12 +4,15 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <termios.h>
 
@@ -23,8 +26,10 @@ struct flow {
   int to_fd;
   bool open;
   bool copies; /* one end takes no splice */
+  bool socket; /* `to` is a socket: splice(2) into one blocks whatever its flags say */
+  bool types_end; /* `to` is a terminal's master: the end of input is typed, since closing it would hang up */
   bool blocked; /* `to` was full: wait for it before reading on */
-  bool close_to; /* `to` is the container's: closing it tells the payload that its input ended */
+  int stream; /* 0: `to` is the container's, and closing it tells the payload that its input ended; 1, 2: the caller's */
   size_t held;
   size_t given;
   char buffer[4096]; /* PIPE_BUF: a poll that says writable means this much goes without blocking (pipe(7)) */
@@ -35,45 +40,71 @@ struct relay {
   struct flow flow[3];
   int signal_fd;
   int master_fd;
-  pid_t container_pid;
+  int container_fd; /* pidfd: a number could have become another process's */
   bool ended;
+  int interrupted; /* the signal that ended the launch before the container lived */
   int exit_status;
   bool raw; /* `saved` is to be restored on `raw_fd` */
   int raw_fd;
   struct termios saved;
 };
 
-static void flow_open(struct flow *flow, int from_fd, int to_fd, bool close_to) {
-  *flow = (struct flow){.from_fd = from_fd, .to_fd = to_fd, .open = from_fd >= 0 && to_fd >= 0, .close_to = close_to};
+static void flow_open(struct flow *flow, int stream, int from_fd, int to_fd) {
+  *flow = (struct flow){.stream = stream, .from_fd = from_fd, .to_fd = to_fd, .open = from_fd >= 0 && to_fd >= 0};
 }
 
 static void flow_close(struct flow *flow) {
   flow->open = false;
-  if (flow->close_to) close_fd(&flow->to_fd);
   /* Closing what we read from tells a writing payload by SIGPIPE that nobody reads; descriptor 0 is the caller's. */
-  if (!flow->close_to) close_fd(&flow->from_fd);
+  close_fd(flow->stream == 0 ? &flow->to_fd : &flow->from_fd);
   flow->from_fd = flow->to_fd = -1;
 }
 
-static void flow_copy(struct flow *flow) {
-  if (flow->given == flow->held) {
-    ssize_t got = read(flow->from_fd, flow->buffer, sizeof flow->buffer);
-    if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
-    /* EIO: the last holder of a pty's other side closed it. */
-    if (got <= 0) {
-      flow_close(flow);
-      return;
-    }
-    flow->held = (size_t)got;
-    flow->given = 0;
-    flow->blocked = true;
+/* Output that cannot be written is lost, which the caller must learn; one that reads no more (EPIPE), or whose terminal
+ * hung up, knows. */
+static void flow_fail(struct flow *flow, int error) {
+  bool terminal = flow->to_fd != flow->stream;
+  if (flow->stream > 0 && error != EPIPE && !terminal)
+    status_write(STATUS_LOST, ROLE_OUTER, (uint32_t)flow->stream, 0, error);
+  flow_close(flow);
+}
+
+/* Two Ctrl-D: the first hands over a line that lacks its end, the second is the end of the file (termios(3), VEOF). */
+static ssize_t type_end(struct flow *flow) {
+  flow->types_end = false;
+  flow->from_fd = -1;
+  memcpy(flow->buffer, "\4\4", 2);
+  return 2;
+}
+
+static void flow_read(struct flow *flow) {
+  ssize_t got = read(flow->from_fd, flow->buffer, sizeof flow->buffer);
+  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  if (got <= 0 && flow->types_end) got = type_end(flow);
+  /* EIO: the last holder of a pty's other side closed it. */
+  if (got <= 0) {
+    flow_close(flow);
     return;
   }
-  ssize_t put = write(flow->to_fd, flow->buffer + flow->given, flow->held - flow->given);
-  if (put < 0 && errno != EAGAIN && errno != EINTR) flow_close(flow);
+  flow->held = (size_t)got;
+  flow->given = 0;
+  flow->blocked = true;
+}
+
+static void flow_write(struct flow *flow) {
+  const char *bytes = flow->buffer + flow->given;
+  size_t length = flow->held - flow->given;
+  ssize_t put = flow->socket ? send(flow->to_fd, bytes, length, MSG_DONTWAIT) : write(flow->to_fd, bytes, length);
+  if (put < 0 && errno != EAGAIN && errno != EINTR) flow_fail(flow, errno);
   if (put <= 0) return;
   flow->given += (size_t)put;
   flow->blocked = flow->given < flow->held;
+  if (!flow->blocked && flow->from_fd < 0) flow_close(flow);
+}
+
+static void flow_copy(struct flow *flow) {
+  if (flow->given == flow->held) flow_read(flow);
+  else flow_write(flow);
 }
 
 static void flow_move(struct flow *flow) {
@@ -92,8 +123,36 @@ static void flow_move(struct flow *flow) {
     flow->copies = true;
     flow->blocked = false;
   } else if (errno != EINTR) {
-    flow_close(flow);
+    flow_fail(flow, errno);
   }
+}
+
+/* A terminal opened anew, so that writing to it need not wait; -1 when it cannot be. Under su(1) its entry in /dev belongs
+ * to another user, but /dev/tty is everybody's. */
+static int reopen_terminal(int fd) {
+  const int flags = O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+  char path[32];
+  unsigned wanted = 0, found = 0;
+  snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+  int own_fd = open(path, flags);
+  if (own_fd >= 0 || ioctl(fd, TIOCGDEV, &wanted) < 0) return own_fd;
+  own_fd = open("/dev/tty", flags);
+  if (own_fd >= 0 && ioctl(own_fd, TIOCGDEV, &found) == 0 && found == wanted) return own_fd;
+  close_fd(&own_fd);
+  return -1;
+}
+
+/* Opens the way from the container to one of the caller's descriptors. Nothing here may wait for a reader, or no signal
+ * would be passed on meanwhile; but the caller's open file and its flags are shared with others, so they stay. */
+static void output_open(struct flow *flow, int stream, int from_fd) {
+  struct stat stat;
+  flow_open(flow, stream, from_fd, stream);
+  flow->socket = fstat(stream, &stat) == 0 && S_ISSOCK(stat.st_mode);
+  flow->copies = flow->socket;
+  int own_fd = isatty(stream) ? reopen_terminal(stream) : -1;
+  if (own_fd < 0) return;
+  flow->to_fd = own_fd;
+  flow->copies = true;
 }
 
 static void copy_window_size(struct relay *relay) {
@@ -121,11 +180,11 @@ static void take_master(struct relay *relay, int master_fd) {
   fcntl(master_fd, F_SETFL, fcntl(master_fd, F_GETFL) | O_NONBLOCK);
   copy_window_size(relay);
   enter_raw_mode(relay);
-  flow_open(&relay->flow[1], master_fd, 1, false);
+  output_open(&relay->flow[1], 1, master_fd);
   relay->flow[1].copies = true;
   if (!relay->launch->relay_stdin) return;
-  flow_open(&relay->flow[0], 0, fcntl(master_fd, F_DUPFD_CLOEXEC, 5), true);
-  relay->flow[0].copies = true;
+  flow_open(&relay->flow[0], 0, 0, fcntl(master_fd, F_DUPFD_CLOEXEC, 5));
+  relay->flow[0].copies = relay->flow[0].types_end = true;
 }
 
 /* The container's two messages: its pid in the credentials, the pty master as a descriptor. */
@@ -143,7 +202,7 @@ static void read_control(struct relay *relay) {
     if (header->cmsg_type == SCM_CREDENTIALS && byte == 'P') {
       struct ucred peer;
       memcpy(&peer, CMSG_DATA(header), sizeof peer);
-      relay->container_pid = peer.pid;
+      relay->container_fd = (int)syscall(SYS_pidfd_open, peer.pid, 0);
       status_write(STATUS_START, ROLE_OUTER, 0, (uint32_t)peer.pid, 0);
     } else if (header->cmsg_type == SCM_RIGHTS) {
       int fd;
@@ -153,24 +212,41 @@ static void read_control(struct relay *relay) {
   }
 }
 
+/* The session's exit status is the payload's. A session that a signal ended took a living container with it, and could
+ * not report that itself. */
+static void take_session_end(struct relay *relay, int status) {
+  relay->ended = true;
+  relay->exit_status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  if (relay->interrupted) relay->exit_status = 128 + relay->interrupted;
+  else if (WIFSIGNALED(status) && relay->container_fd >= 0)
+    status_write(STATUS_EXIT, ROLE_OUTER, 0, (uint32_t)status, 0);
+}
+
+/* A signal is the payload's. Before the container lives it ends the launch; after its end, the wait for a reader of what
+ * it wrote. */
+static void pass_signal(struct relay *relay, int signo) {
+  if (relay->container_fd >= 0 && !relay->ended) {
+    syscall(SYS_pidfd_send_signal, relay->container_fd, signo, NULL, 0);
+    return;
+  }
+  if (signo == SIGCONT) return;
+  if (!relay->ended) {
+    relay->interrupted = signo;
+    kill(relay->launch->session_pid, SIGKILL);
+    return;
+  }
+  for (int i = 1; i < 3; i++)
+    if (relay->flow[i].open) flow_close(&relay->flow[i]);
+}
+
 static void read_signal(struct relay *relay) {
   struct signalfd_siginfo info;
   if (read(relay->signal_fd, &info, sizeof info) != sizeof info) return;
   int status = 0;
-  switch (info.ssi_signo) {
-    case SIGCHLD:
-      if (waitpid(relay->launch->session_pid, &status, WNOHANG) != relay->launch->session_pid) return;
-      relay->ended = true;
-      relay->exit_status = WIFEXITED(status) ? WEXITSTATUS(status) : 125;
-      return;
-    case SIGWINCH:
-      copy_window_size(relay);
-      return;
-    default:
-      /* Before the container lives, a signal ends the launch. */
-      kill(relay->container_pid > 0 ? relay->container_pid : relay->launch->session_pid,
-           relay->container_pid > 0 ? (int)info.ssi_signo : SIGKILL);
-  }
+  if (info.ssi_signo == SIGWINCH) copy_window_size(relay);
+  else if (info.ssi_signo != SIGCHLD) pass_signal(relay, (int)info.ssi_signo);
+  else if (waitpid(relay->launch->session_pid, &status, WNOHANG) == relay->launch->session_pid)
+    take_session_end(relay, status);
 }
 
 static void open_signals(struct relay *relay) {
@@ -184,9 +260,10 @@ static void open_signals(struct relay *relay) {
   sigprocmask(SIG_SETMASK, &set, NULL);
 }
 
-/* After the end only output counts: input nobody reads any more must not hold us. */
+/* After the end only output counts: input nobody reads any more must not hold us. The terminal's master may still be under
+ * way with output in it: the control socket ends when the container's side is gone and all of it was read. */
 static bool has_work(const struct relay *relay) {
-  return !relay->ended || relay->flow[1].open || relay->flow[2].open;
+  return !relay->ended || relay->flow[1].open || relay->flow[2].open || relay->launch->control_outer >= 0;
 }
 
 static void turn(struct relay *relay) {
@@ -202,17 +279,19 @@ static void turn(struct relay *relay) {
   if (polls[1].revents) read_control(relay);
   for (int i = 0; i < 3; i++)
     if (polls[2 + i].revents && relay->flow[i].open) flow_move(&relay->flow[i]);
+  /* A terminal whose output nobody reads hangs up, or the payload would wait for ever to write more. */
+  if (relay->master_fd >= 0 && !relay->flow[1].open && relay->flow[0].open) flow_close(&relay->flow[0]);
   if (polls[0].revents) read_signal(relay);
 }
 
 int relay_run(struct launch *launch) {
   static struct relay relay;
-  relay = (struct relay){.launch = launch, .master_fd = -1};
+  relay = (struct relay){.launch = launch, .master_fd = -1, .container_fd = -1};
   open_signals(&relay);
   if (!launch->terminal) {
-    flow_open(&relay.flow[0], launch->relay_stdin ? 0 : -1, launch->pipe[0][1], true);
-    flow_open(&relay.flow[1], launch->pipe[1][0], 1, false);
-    flow_open(&relay.flow[2], launch->pipe[2][0], 2, false);
+    flow_open(&relay.flow[0], 0, launch->relay_stdin ? 0 : -1, launch->pipe[0][1]);
+    output_open(&relay.flow[1], 1, launch->pipe[1][0]);
+    output_open(&relay.flow[2], 2, launch->pipe[2][0]);
   }
   while (has_work(&relay)) turn(&relay);
   if (relay.raw) tcsetattr(relay.raw_fd, TCSADRAIN, &relay.saved);

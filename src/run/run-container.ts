@@ -1,7 +1,8 @@
 /** One container from start to end: its directory, the launch, its records, its events. */
+import { existsSync } from 'node:fs';
 import type { ContainerState } from '../facts/container-record.js';
 import { asIsoError, IsoError } from '../lib/errors.js';
-import { explainFailure } from '../sys/launcher/explain.js';
+import { explainFailure, explainLoss } from '../sys/launcher/explain.js';
 import { launch } from '../sys/launcher/launch.js';
 import type { RunValues } from '../sys/launcher/ops.js';
 import type { LaunchOutcome } from '../sys/launcher/status.js';
@@ -106,6 +107,9 @@ function startDetails({ spec }: PreparedRun, pid: number): Record<string, string
   return { command, pid, storageDriver: spec.root.driver, ...(warnings === '' ? {} : { warnings }) };
 }
 
+/** The payload's files are the user's from the moment it ran, however it ended. */
+const didRun = (outcome: LaunchOutcome) => outcome.kind === 'exited' || (outcome.kind === 'died' && outcome.started);
+
 async function launchContainer(prepared: PreparedRun, named: Named): Promise<LaunchOutcome> {
   const { path } = named.directory;
   const state: ContainerState = { status: 'created' };
@@ -128,10 +132,11 @@ async function launchContainer(prepared: PreparedRun, named: Named): Promise<Lau
       });
     },
   });
-  if (outcome.kind === 'exited') {
+  if (didRun(outcome) && !prepared.spec.remove) {
     const { startedAt } = state;
-    const finished = { status: 'exited' as const, exitCode: outcome.code, finishedAt: new Date().toISOString() };
-    if (!prepared.spec.remove) writeContainerState(path, { ...finished, ...(startedAt ? { startedAt } : {}) });
+    const finished = { status: 'exited' as const, finishedAt: new Date().toISOString() };
+    const known = { ...(startedAt ? { startedAt } : {}), ...('code' in outcome ? { exitCode: outcome.code } : {}) };
+    writeContainerState(path, { ...finished, ...known });
   }
   return outcome;
 }
@@ -147,18 +152,42 @@ function reportFailure(prepared: PreparedRun, named: Named, error: IsoError): vo
   });
 }
 
-/** Runs the container; its exit status. @throws IsoError when the payload did not start: then nothing of it is left */
-export async function runContainer(prepared: PreparedRun, wantedName: string | undefined): Promise<number> {
-  const named = nameContainer(prepared, wantedName);
-  let outcome: LaunchOutcome;
+/** Launches; a container whose payload did not run leaves nothing. @throws IsoError */
+async function launchOrRemove(prepared: PreparedRun, named: Named): Promise<LaunchOutcome> {
   try {
     createRecords(prepared, named);
-    outcome = await launchContainer(prepared, named);
-    if (outcome.kind !== 'exited') throw explainFailure(prepared.plan, outcome);
+    const outcome = await launchContainer(prepared, named);
+    if (outcome.kind !== 'exited' && !didRun(outcome)) throw explainFailure(prepared.plan, outcome);
+    return outcome;
   } catch (thrown) {
     const error = asIsoError(thrown);
     await removeContainerDirectory(prepared.identity, named.directory.path);
     reportFailure(prepared, named, error);
+    throw error;
+  }
+}
+
+/**
+ * Runs the container; its exit status. @throws IsoError when the payload did not start (then nothing of it is left), when
+ * its end is not known or its output was lost
+ */
+export async function runContainer(prepared: PreparedRun, wantedName: string | undefined): Promise<number> {
+  const named = nameContainer(prepared, wantedName);
+  const outcome = await launchOrRemove(prepared, named);
+  // The launcher cleans up after itself, unless it was killed or a tree is deeper than it walks.
+  if (prepared.spec.remove && existsSync(named.directory.path)) {
+    await removeContainerDirectory(prepared.identity, named.directory.path);
+  }
+  if (outcome.kind !== 'exited') {
+    const error = explainFailure(prepared.plan, outcome);
+    report(prepared, named, {
+      category: 'system',
+      action: 'container.exit',
+      outcome: 'failure',
+      severity: 'error',
+      message: `container ${named.name} ended with its launcher`,
+      error: error.toJSON(),
+    });
     throw error;
   }
   report(prepared, named, {
@@ -169,5 +198,6 @@ export async function runContainer(prepared: PreparedRun, wantedName: string | u
     message: `container ${named.name} ended with status ${outcome.code}`,
     details: { exitCode: outcome.code },
   });
+  if (outcome.lost) throw explainLoss(outcome.lost);
   return outcome.code;
 }

@@ -1,4 +1,5 @@
 /** A failed op in words: what it would have done, why not, what helps, and the option behind it. Pure. */
+import { constants } from 'node:os';
 import { getSystemErrorMap } from 'node:util';
 import { type ErrorCode, IsoError } from '../../lib/errors.js';
 import { printableArguments } from './encode.js';
@@ -67,15 +68,34 @@ function why(planned: PlannedOp, failure: StatusRecord): string {
   return `${errnoText(failure.errno)}${detail} (${planned.origin}; op ${failure.index} of the ${planned.stage} stage)`;
 }
 
-/** The error that a launch which did not run its payload is. */
-export function explainFailure(plan: LaunchPlan, outcome: Exclude<LaunchOutcome, { kind: 'exited' }>): IsoError {
-  if (outcome.kind === 'died') {
+function explainDeath({ status, started }: Extract<LaunchOutcome, { kind: 'died' }>): IsoError {
+  if (started) {
     return new IsoError(
       'run.launcher-died',
-      'cannot launch the container',
-      `the launcher ended without a report (${outcome.status})`,
+      'cannot tell how the container ended',
+      `its launcher was ended (${status})`,
     );
   }
+  // 128+n is how the launcher itself ends when a signal reached it before the container lived.
+  const signo = Number(/^status (\d+)$/.exec(status)?.[1]) - 128;
+  const signal = Object.entries(constants.signals).find(([, number]) => number === signo)?.[0];
+  if (signal) return new IsoError('interrupted', 'cannot launch the container', `${signal} ended the launch`);
+  return new IsoError(
+    'run.launcher-died',
+    'cannot launch the container',
+    `the launcher ended without a report (${status})`,
+  );
+}
+
+/** The error that output which the caller's descriptor did not take is. */
+export function explainLoss({ index, errno }: StatusRecord): IsoError {
+  const stream = index === 1 ? 'standard output' : 'standard error';
+  return new IsoError('write.failed', `cannot write the container's ${stream}`, errnoText(errno));
+}
+
+/** The error that a launch which did not run its payload is. */
+export function explainFailure(plan: LaunchPlan, outcome: Exclude<LaunchOutcome, { kind: 'exited' }>): IsoError {
+  if (outcome.kind === 'died') return explainDeath(outcome);
   const { failure, exec } = outcome;
   if (exec) return explainExec(plan, failure);
   const planned = plan[failure.index];

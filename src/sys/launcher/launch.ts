@@ -1,5 +1,6 @@
 /** Starts the native launcher with a plan and reads its report. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
 import { IsoError } from '../../lib/errors.js';
 import { installed } from '../install.js';
@@ -20,22 +21,28 @@ export interface LaunchOptions {
   onSpawn?: (launcher: ChildProcess) => void;
 }
 
-// Terminal signals reach the launcher by itself, since it shares our process group; these come to this process alone.
-const FORWARDED = ['SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGCONT'] as const;
-const TERMINAL = ['SIGINT', 'SIGQUIT'] as const;
+const FORWARDED = ['SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGCONT', 'SIGINT', 'SIGQUIT'] as const;
+/** The ones that a terminal sends to its whole foreground, the launcher among it. */
+const TERMINAL: readonly NodeJS.Signals[] = ['SIGHUP', 'SIGCONT', 'SIGINT', 'SIGQUIT'];
 
-/** Passes on what was sent to this process; returns the undo. */
+/**
+ * True when this process group is the foreground of its terminal (proc(5) stat: fields 5 and 8). The streams are not asked:
+ * they may all be redirected, and Node's stream objects would make the caller's pipes non-blocking.
+ */
+export function isForeground(stat: string): boolean {
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return fields[2] !== undefined && fields[2] === fields[5];
+}
+
+/** Passes on what was sent to this process alone; returns the undo. */
 function forwardSignals(launcher: ChildProcess): () => void {
-  const hasTerminal = process.stdin.isTTY || process.stdout.isTTY || process.stderr.isTTY;
   const forward = (signal: NodeJS.Signals) => {
+    if (TERMINAL.includes(signal) && isForeground(readFileSync('/proc/self/stat', 'utf8'))) return;
     launcher.kill(signal);
   };
-  const ignore = () => undefined;
   for (const signal of FORWARDED) process.on(signal, forward);
-  for (const signal of TERMINAL) process.on(signal, hasTerminal ? ignore : forward);
   return () => {
     for (const signal of FORWARDED) process.off(signal, forward);
-    for (const signal of TERMINAL) process.off(signal, hasTerminal ? ignore : forward);
   };
 }
 
@@ -46,8 +53,10 @@ function readReport(stream: Readable, onStart: ((pid: number) => void) | undefin
   stream.on('data', (chunk: Buffer) => {
     bytes = Buffer.concat([bytes, chunk]);
     if (announced) return;
-    const start = parseStatus(bytes).find((record) => record.kind === 'start');
-    if (!start) return;
+    const records = parseStatus(bytes);
+    const start = records.find((record) => record.kind === 'start');
+    // Not before READY: until then the process is not yet confined as a running container is.
+    if (!start || !records.some((record) => record.kind === 'ready')) return;
     announced = true;
     onStart?.(start.detail);
   });

@@ -1,13 +1,13 @@
 /** The launcher's report on descriptor 4: records to an outcome (native/status.h). Pure. */
 
 const RECORD_BYTES = 20;
-const KINDS = { 1: 'ready', 2: 'fail', 3: 'start', 4: 'exit' } as const;
+const KINDS = { 1: 'ready', 2: 'fail', 3: 'start', 4: 'exit', 5: 'lost' } as const;
 const ROLES = { 1: 'outer', 2: 'session', 3: 'container' } as const;
 
 export interface StatusRecord {
   kind: (typeof KINDS)[keyof typeof KINDS];
   role: (typeof ROLES)[keyof typeof ROLES];
-  /** Position of the op in the plan. */
+  /** Position of the op in the plan; of `lost`, the caller's descriptor that took no more output. */
   index: number;
   detail: number;
   errno: number;
@@ -31,12 +31,15 @@ export function parseStatus(bytes: Buffer): StatusRecord[] {
 }
 
 export type LaunchOutcome =
-  /** The payload ran: its exit status, or 128+n when signal n ended it. `cleanup` lists clean-up ops that failed. */
-  | { kind: 'exited'; code: number; cleanup: StatusRecord[] }
+  /**
+   * The payload ran: its exit status, or 128+n when signal n ended it. `cleanup` lists clean-up ops that failed; `lost` is
+   * the output that could not be written.
+   */
+  | { kind: 'exited'; code: number; cleanup: StatusRecord[]; lost?: StatusRecord }
   /** An op failed; the payload never ran. `exec` when it was execve itself. */
   | { kind: 'failed'; failure: StatusRecord; exec: boolean }
-  /** The launcher ended without a word. */
-  | { kind: 'died'; status: string };
+  /** The launcher ended without a word; `started` when the payload ran until then. */
+  | { kind: 'died'; status: string; started: boolean };
 
 function exitCode(waitStatus: number): number {
   const signal = waitStatus & 0x7f;
@@ -55,6 +58,8 @@ export function outcomeOf(records: readonly StatusRecord[], cleanupFrom: number,
     return { kind: 'failed', failure, exec };
   }
   const exit = records.find((record) => record.kind === 'exit');
-  if (!exit || !records.some((record) => record.kind === 'ready')) return { kind: 'died', status: died };
-  return { kind: 'exited', code: exitCode(exit.detail), cleanup: failures };
+  const started = records.some((record) => record.kind === 'ready');
+  if (!exit || !started) return { kind: 'died', status: died, started };
+  const lost = records.find((record) => record.kind === 'lost');
+  return { kind: 'exited', code: exitCode(exit.detail), cleanup: failures, ...(lost ? { lost } : {}) };
 }

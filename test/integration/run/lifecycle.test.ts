@@ -1,4 +1,5 @@
-import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Member, tar } from '../image/tar-writer.js';
@@ -19,6 +20,7 @@ describe('exit statuses', () => {
     [125, ['sh', '-c', 'exit 125']],
     [127, ['no-such-command']],
     [127, ['/no/such/command']],
+    [127, ['']],
     [126, ['/etc/passwd']],
     [126, ['/etc']],
   ])('%i for %j, and nothing is left', async (expected, command) => {
@@ -101,6 +103,16 @@ describe('volumes', () => {
     expect(readdirSync(source).sort()).toEqual(['file', 'new']);
   });
 
+  it("have mount points of the plan's mode whatever the caller's umask is", async () => {
+    const script = 'umask 077; exec "$@"';
+    const run = ['run', '--rm', '-u', '1000', '-v', `${user.scratch}/probe:/new/deep:ro`, 'base', 'ls', '/new/deep'];
+    const argv = [
+      ...['--reuid', user.name, '--regid', user.name, '--init-groups', '--', 'sh', '-c', script, 'sh'],
+      ...[process.execPath, join(user.scratch, 'dist/iso-run.js'), ...run],
+    ];
+    expect(execFileSync('setpriv', argv, { cwd: '/', encoding: 'utf8' })).toBe('probe\n');
+  });
+
   it('never show the directories of the toolkit', async () => {
     const { stdout } = await user.isoRun([
       'run',
@@ -152,6 +164,42 @@ describe('hostile images', () => {
     const { status } = await user.isoRun(['run', '--rm', ...probe]);
     expect(status).toBe(expected);
     expect([...readdirSync(user.scratch), ...readdirSync('/')]).toEqual(before);
+  });
+});
+
+describe('a launcher that is killed', () => {
+  const killed = async (args: string[], comm: string) => {
+    const script = 'echo precious > /file; echo ready; exec sleep 1000';
+    const child = user.start(['run', ...args, 'base', 'sh', '-c', script]);
+    await new Promise((resolve) => child.stdout?.once('data', resolve));
+    process.kill(pidsOf(user, comm)[0] ?? 0, 'SIGKILL');
+    return new Promise((resolve) => child.on('close', resolve));
+  };
+
+  it.each([
+    ['iso-session', 137],
+    ['iso-outer', 125],
+  ])('keeps what the payload wrote: %s', async (comm, status) => {
+    expect(await killed(['--name', 'kept'], comm)).toBe(status);
+    const [listed] = JSON.parse((await user.isoRun(['ps', '-a', '--json'])).stdout);
+    expect(listed).toMatchObject({ name: 'kept', status: 'exited', running: false });
+    expect(listed.exitCode).toBe(comm === 'iso-session' ? 137 : undefined);
+    const file = join(user.store, 'containers', listed.id, 'upper/file');
+    expect(readFileSync(file, 'utf8')).toBe('precious\n');
+    expect((await user.isoRun(['rm', 'kept'])).stdout).toBe('kept\n');
+  });
+
+  it.each(['iso-session', 'iso-outer'])('leaves nothing under --rm: %s', async (comm) => {
+    await killed(['--rm'], comm);
+    expect(left()).toEqual([]);
+  });
+});
+
+describe('--rm', () => {
+  it('removes a tree that is deeper than the launcher walks, and one that nobody may read', async () => {
+    const script = 'i=0; while [ $i -lt 1500 ]; do mkdir d && cd d; i=$((i+1)); done; mkdir -m 000 closed';
+    expect((await user.isoRun(['run', '--rm', 'base', 'sh', '-c', script])).status).toBe(0);
+    expect(left()).toEqual([]);
   });
 });
 

@@ -1,5 +1,7 @@
 import { execFileSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { childMapping, mapText, rootlessMapping } from '../../../src/lib/id-mapping.js';
 import { installed } from '../../../src/sys/install.js';
@@ -56,6 +58,29 @@ describe('the table of ops', () => {
 
   it('says that the launcher is not for people', () => {
     expect(() => execFileSync(installed('iso-launch'), { stdio: 'pipe' })).toThrow(/started by iso-run/);
+  });
+});
+
+describe('a signal before the container lives', () => {
+  const slow = (signal: NodeJS.Signals) => {
+    const { ops } = plan(op('container', 'mkdir', '/extra', 0o755), 'pivot', false);
+    const program = join(user.scratch, 'slow-newuidmap');
+    writeFileSync(program, '#!/bin/sh\nsleep 0.5\nexec /usr/bin/newuidmap "$@"\n', { mode: 0o755 });
+    const session = ops.map(({ op }) => op).find((planned) => planned[0] === 'session');
+    const maps = session?.[0] === 'session' ? [session[2], session[4]] : [];
+    const slowed = op('host', 'session', program, maps[0] ?? '', '/usr/bin/newgidmap', maps[1] ?? '');
+    return user.launch(
+      ops.map((planned) => (planned.op[0] === 'session' ? slowed : planned)),
+      (launcher) => setTimeout(() => launcher.kill(signal), 250),
+    );
+  };
+
+  it('ends the launch', async () => {
+    expect(await slow('SIGTERM')).toEqual({ kind: 'died', status: 'status 143', started: false });
+  });
+
+  it('does not, when it only says that the caller goes on', async () => {
+    expect(await slow('SIGCONT')).toMatchObject({ kind: 'exited', code: 0 });
   });
 });
 

@@ -40,13 +40,17 @@ export interface RunUser extends ThrowawayUser {
   attempts(options?: readonly string[]): Promise<Record<string, number>>;
   /** Starts iso-run without waiting for its end. */
   start(args: readonly string[], stdio?: 'pipe' | 'ignore'): ChildProcess;
-  /** Launches a raw plan as the user. */
-  launch(plan: LaunchPlan): Promise<LaunchOutcome>;
+  /** Launches a raw plan as the user; `during` gets the launcher. */
+  launch(plan: LaunchPlan, during?: (launcher: ChildProcess) => void): Promise<LaunchOutcome>;
 }
 
 const setpriv = (name: string) => ['--reuid', name, '--regid', name, '--init-groups', '--'];
 
-function launchAs(user: ThrowawayUser, plan: LaunchPlan): Promise<LaunchOutcome> {
+function launchAs(
+  user: ThrowawayUser,
+  plan: LaunchPlan,
+  during: ((launcher: ChildProcess) => void) | undefined,
+): Promise<LaunchOutcome> {
   const launcher = spawn('setpriv', [...setpriv(user.name), join(user.scratch, 'dist/iso-launch')], {
     cwd: '/',
     env: {},
@@ -57,6 +61,7 @@ function launchAs(user: ThrowawayUser, plan: LaunchPlan): Promise<LaunchOutcome>
   const input = launcher.stdio[3] as NodeJS.WritableStream;
   input.on('error', () => undefined);
   input.end(encodePlan(plan, {}));
+  during?.(launcher);
   const cleanupFrom = plan.findIndex(({ stage }) => stage === 'cleanup');
   return new Promise((resolve) => {
     launcher.on('close', (code) => {
@@ -97,14 +102,14 @@ export async function makeRunUser(name: string): Promise<RunUser> {
         env: { PATH: '/usr/bin:/bin', HOME: user.home },
         stdio,
       }),
-    launch: (plan) => launchAs(user, plan),
+    launch: (plan, during) => launchAs(user, plan, during),
   };
 }
 
-/** Host pids of the user's processes whose name (proc(5) comm) is this. */
+/** Host pids of the user's processes whose name (proc(5) comm) is this; not of zombies, which pid 1 may leave lying. */
 export function pidsOf(user: ThrowawayUser, comm: string): number[] {
   try {
-    return execFileSync('pgrep', ['-u', String(user.uid), '-x', comm], { encoding: 'utf8' })
+    return execFileSync('pgrep', ['-u', String(user.uid), '-r', 'R,S,D,T', '-x', comm], { encoding: 'utf8' })
       .split('\n')
       .filter(Boolean)
       .map(Number);

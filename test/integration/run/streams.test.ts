@@ -1,6 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, constants, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { giveTo, makeRunUser, pidsOf, type RunUser, until } from './run-user.js';
@@ -74,6 +74,31 @@ describe('standard streams', () => {
     expect(readFileSync(input, 'utf8')).toBe('precious\n');
   });
 
+  it('stay blocking for everybody else who holds them', async () => {
+    const child = user.start(['run', '--rm', '-i', 'base', 'sleep', '1']);
+    await until(() => pidsOf(user, 'sleep').length === 1);
+    for (const fd of [0, 1, 2]) {
+      const flags = /^flags:\s*([0-7]+)$/m.exec(readFileSync(`/proc/${child.pid}/fdinfo/${fd}`, 'utf8'))?.[1];
+      expect(Number.parseInt(flags ?? '', 8) & constants.O_NONBLOCK, `descriptor ${fd}`).toBe(0);
+    }
+    await new Promise((resolve) => child.on('close', resolve));
+  });
+
+  it('that take no more output are an error, not a success', async () => {
+    expect(await redirected(['run', '--rm', 'base', 'echo', 'text'], '/dev/null', '/dev/full')).toBe(125);
+  });
+
+  it('that nobody reads can be given up with a second signal', async () => {
+    const script = 'trap "exit 9" TERM; yes & wait';
+    const child = user.start(['run', '--rm', 'base', 'sh', '-c', script]);
+    const exit = new Promise((resolve) => child.on('exit', resolve));
+    await until(() => pidsOf(user, 'yes').length === 1);
+    child.kill('SIGTERM');
+    await until(() => pidsOf(user, 'iso-session').length === 0);
+    child.kill('SIGTERM');
+    expect(await exit).toBe(9);
+  });
+
   it('read nothing without -i', async () => {
     const { stdout } = await user.isoRun(['run', '--rm', 'base', 'cat'], { input: Buffer.from('text') });
     expect(stdout).toBe('');
@@ -93,6 +118,36 @@ describe('standard streams', () => {
 });
 
 describe('the terminal', () => {
+  it.each(['line\n', 'line'])('ends its input where the caller ends it: %j', async (text) => {
+    const { status, stdout } = await user.isoRun(['run', '--rm', '-it', 'base', 'cat'], { input: Buffer.from(text) });
+    expect([status, stdout]).toEqual([0, text.replace('\n', '\r\n').repeat(2)]);
+  });
+
+  it('hangs up when nobody reads its output any more', async () => {
+    const child = user.start(['run', '--rm', '-it', 'base', 'yes']);
+    child.stdout?.once('data', () => child.stdout?.destroy());
+    await new Promise((resolve) => child.on('exit', resolve));
+    expect(pidsOf(user, 'iso-session')).toEqual([]);
+  });
+
+  it('that is full does not keep signals from the payload', async () => {
+    const command = `${isoRun()} run --rm base sh -c 'trap "exit 9" TERM; yes & wait'`;
+    const argv = ['--reuid', user.name, '--regid', user.name, '--init-groups', '--'];
+    // script(1) reads the terminal only as fast as somebody reads its own output: nobody does.
+    const child = spawn('setpriv', [...argv, 'script', '-qec', command, '/dev/null'], {
+      cwd: '/',
+      env: { PATH: '/usr/bin:/bin', HOME: user.home, TERM: 'xterm' },
+      stdio: ['pipe', 'pipe', 'ignore'],
+    });
+    await until(() => pidsOf(user, 'yes').length === 1);
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    process.kill(pidsOf(user, 'iso-outer')[0] ?? 0, 'SIGTERM');
+    await until(() => pidsOf(user, 'yes').length === 0);
+    expect(pidsOf(user, 'iso-outer')).toHaveLength(1);
+    child.stdout?.resume();
+    await new Promise((resolve) => child.on('close', resolve));
+  });
+
   const inTerminal = (script: string) => {
     const argv = [
       '--reuid',

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { explainFailure } from '../../../src/sys/launcher/explain.js';
+import { explainFailure, explainLoss } from '../../../src/sys/launcher/explain.js';
+import { isForeground } from '../../../src/sys/launcher/launch.js';
 import type { PlannedOp } from '../../../src/sys/launcher/ops.js';
 import { outcomeOf, parseStatus, type StatusRecord } from '../../../src/sys/launcher/status.js';
 
@@ -52,8 +53,35 @@ describe('outcomeOf', () => {
   });
 
   it('never takes silence for success', () => {
-    expect(outcomeOf([], 9, 'SIGKILL')).toEqual({ kind: 'died', status: 'SIGKILL' });
+    expect(outcomeOf([], 9, 'SIGKILL')).toEqual({ kind: 'died', status: 'SIGKILL', started: false });
     expect(outcomeOf([record({ kind: 'exit', detail: 0 })], 9, 'status 0')).toMatchObject({ kind: 'died' });
+  });
+});
+
+describe('outcomeOf a run that did not go to plan', () => {
+  it('knows that a payload had started when its launcher was killed', () => {
+    expect(outcomeOf([record({})], 9, 'SIGKILL')).toEqual({ kind: 'died', status: 'SIGKILL', started: true });
+  });
+
+  it('keeps the exit status beside output that was lost', () => {
+    const lost = record({ kind: 'lost', role: 'outer', index: 1, errno: 28 });
+    const outcome = outcomeOf([record({}), lost, record({ kind: 'exit', detail: 0 })], 9, '');
+    expect(outcome).toEqual({ kind: 'exited', code: 0, cleanup: [], lost });
+    expect(explainLoss(lost)).toMatchObject({ code: 'write.failed', what: expect.stringContaining('standard output') });
+  });
+
+  it('names the signal that ended a launch', () => {
+    const died = (status: string) => explainFailure([], { kind: 'died', status, started: false });
+    expect(died('status 143')).toMatchObject({ code: 'interrupted', why: 'SIGTERM ended the launch' });
+    expect(died('status 125')).toMatchObject({ code: 'run.launcher-died' });
+  });
+});
+
+describe('isForeground', () => {
+  it("compares the process group with the terminal's, past a name with parentheses", () => {
+    expect(isForeground('7 (a) b) S 1 42 42 34816 42 0')).toBe(true);
+    expect(isForeground('7 (node) S 1 42 42 34816 99 0')).toBe(false);
+    expect(isForeground('7 (node) S 1 42 42 0 -1 0')).toBe(false);
   });
 });
 
