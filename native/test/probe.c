@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -126,6 +127,20 @@ static int try_open_by_handle(void) { return answer(syscall(SYS_open_by_handle_a
 static int try_mknod(void) { return answer(mknod("/tmp/disk", S_IFBLK | 0600, makedev(254, 0))); }
 static int try_packet_socket(void) { return answer(socket(AF_PACKET, SOCK_RAW, 0)); }
 static int try_vsock(void) { return answer(socket(AF_VSOCK, SOCK_STREAM, 0)); }
+/* The 32-bit system calls are open to 64-bit code too; there the family lies in memory, where no filter looks. */
+static int try_i386_vsock(void) {
+#ifdef __x86_64__
+  unsigned *args = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+  if (args == MAP_FAILED) return errno;
+  memcpy(args, (unsigned[]){AF_VSOCK, SOCK_STREAM, 0}, 3 * sizeof *args);
+  long result = 0;
+  const long socketcall = 102, sys_socket = 1;
+  __asm__ volatile("int $0x80" : "=a"(result) : "a"(socketcall), "b"(sys_socket), "c"(args) : "memory");
+  return result < 0 ? (int)-result : 0;
+#else
+  return ENOSYS;
+#endif
+}
 static int try_proc_sys(void) { return answer(open("/proc/sys/kernel/core_pattern", O_WRONLY)); }
 static int try_sysrq(void) { return answer(open("/proc/sysrq-trigger", O_WRONLY)); }
 static int try_cgroup_write(void) { return answer(mkdir("/sys/fs/cgroup/inside", 0755)); }
@@ -163,6 +178,7 @@ static const struct {
                 {"mknod-block", try_mknod},
                 {"packet-socket", try_packet_socket},
                 {"vsock", try_vsock},
+                {"i386-vsock", try_i386_vsock},
                 {"write-core-pattern", try_proc_sys},
                 {"write-sysrq", try_sysrq},
                 {"cgroup-mkdir", try_cgroup_write},

@@ -103,6 +103,28 @@ function filterRule(rule: ProfileRule): FilterRule {
   return { names, action: action(rule.action, rule.errnoRet), tests: (rule.args ?? []).map(test) };
 }
 
+/** Sub-numbers of socketcall(2), from 1 (linux/net.h). */
+const SOCKETCALLS = [
+  ...['socket', 'bind', 'connect', 'listen', 'accept', 'getsockname', 'getpeername', 'socketpair', 'send', 'recv'],
+  ...['sendto', 'recvfrom', 'shutdown', 'setsockopt', 'getsockopt', 'sendmsg', 'recvmsg', 'accept4', 'recvmmsg'],
+  'sendmmsg',
+];
+
+/**
+ * What 32-bit x86 must not reach through socketcall(2): its arguments lie in memory, where a filter cannot look, so
+ * libseccomp drops the argument tests of a rule there and `socket` of some families becomes `socket` of all. ENOSYS sends a
+ * C library to the call of its own.
+ */
+function closeSocketcall(rules: readonly FilterRule[]): FilterRule[] {
+  const allowed = (name: string, tested: boolean) =>
+    rules.some((rule) => rule.action === ACT_ALLOW && rule.names.includes(name) && rule.tests.length > 0 === tested);
+  return SOCKETCALLS.flatMap((name, index) => {
+    if (!allowed(name, true) || allowed(name, false)) return [];
+    const tests = [{ arg: 0, op: OPS.SCMP_CMP_EQ ?? 0, a: BigInt(index + 1), b: 0n }];
+    return [{ names: ['socketcall'], action: ACT_ERRNO + ENOSYS, tests }];
+  });
+}
+
 function architectures(profile: SeccompProfile, native: string): number[] {
   const mapped = profile.archMap?.find((entry) => entry.architecture === native)?.subArchitectures ?? [];
   const listed = (profile.architectures ?? []).filter((name) => name !== native && sameFamily(native, name));
@@ -146,7 +168,7 @@ export function resolveProfile(profile: SeccompProfile, context: SeccompContext)
       ...shared,
       defaultAction: ACT_ALLOW,
       badArchAction: ACT_ALLOW,
-      rules: rules.filter((rule) => rule.action === ACT_ERRNO + ENOSYS),
+      rules: [...rules.filter((rule) => rule.action === ACT_ERRNO + ENOSYS), ...closeSocketcall(rules)],
     },
   };
 }

@@ -43,8 +43,25 @@ describe('the default profile', () => {
   });
 
   it('answers clone3 quietly with ENOSYS, so that a C library falls back to clone', () => {
-    expect(quiet.rules.map(({ names, action }) => [names, action])).toEqual([[['clone3'], 0x0005_0026]]);
+    expect(quiet.rules[0]).toEqual({ names: ['clone3'], action: 0x0005_0026, tests: [] });
     expect(quiet.defaultAction).toBe(0x7fff_0000);
+  });
+});
+
+describe('socketcall(2) of 32-bit x86, whose arguments no filter sees', () => {
+  const closed = (...syscalls: object[]) =>
+    resolveProfile(profile({ syscalls }), context).quiet.rules.map(({ names, tests }) => [names[0], tests[0]?.a]);
+  const tested = { names: ['socket'], action: 'SCMP_ACT_ALLOW', args: [{ index: 0, value: 1, op: 'SCMP_CMP_EQ' }] };
+
+  it('is closed where a rule looks at the arguments', () => {
+    expect(closed(tested)).toEqual([['socketcall', 1n]]);
+    expect(closed({ ...tested, names: ['accept4'] })).toEqual([['socketcall', 18n]]);
+  });
+
+  it('stays open where none does', () => {
+    expect(closed({ names: ['socket'], action: 'SCMP_ACT_ALLOW' })).toEqual([]);
+    expect(closed(tested, { names: ['socket'], action: 'SCMP_ACT_ALLOW' })).toEqual([]);
+    expect(closed({ ...tested, action: 'SCMP_ACT_ERRNO' })).toEqual([]);
   });
 });
 
