@@ -12,15 +12,21 @@
 
 static void empty_level(int dir_fd, unsigned depth, uint64_t *left);
 
+/* Images hold directories that their owner may not write, list or enter. */
+static void open_to_owner(int fd) {
+  struct stat stat;
+  if (fstat(fd, &stat) == 0 && (stat.st_mode & 0700) != 0700) (void)fchmod(fd, 0700);
+}
+
 static void remove_entry(int dir_fd, const char *name, unsigned depth, uint64_t *left) {
   if (unlinkat(dir_fd, name, 0) == 0) return;
   if (errno == EISDIR && depth < MAX_DEPTH) {
     int fd = path_open_at(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NONBLOCK, 0);
     if (fd == -EACCES && fchmodat(dir_fd, name, 0700, AT_SYMLINK_NOFOLLOW) == 0) {
-      /* Images hold directories without their owner's bits. */
       fd = path_open_at(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NONBLOCK, 0);
     }
     if (fd >= 0) {
+      open_to_owner(fd);
       empty_level(fd, depth + 1, left);
       (void)close(fd);
     }

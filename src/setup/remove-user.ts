@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { findAccount, type PasswdEntry, readAccountFiles, readGroupsOf, requireUserName } from '../facts/accounts.js';
 import { type HomeFacts, homeUser, observeHome } from '../facts/home.js';
 import { resolveHome } from '../facts/home-path.js';
-import { type IdRange, lastId, rangesOf } from '../facts/subids.js';
+import { type IdRange, overlaps, rangesOf } from '../facts/subids.js';
 import { hasErrno, IsoError } from '../lib/errors.js';
 import { readPlainFile } from '../sys/atomic-file.js';
 import type { HomeUser } from '../sys/home.js';
@@ -20,15 +20,29 @@ import { parseUserState, userStateFile } from './state.js';
 import type { Plan } from './step.js';
 import { readRangesState, readSubidFile } from './subid-files.js';
 
-/** A process that runs with one of these uids (proc_pid_status(5)); its ids would become somebody else's. */
-function findProcessIn(ranges: readonly IdRange[]): { pid: string; uid: number } | undefined {
+/** The ids of the host that a process's user namespace maps (user_namespaces(7)); none for the host's own namespace. */
+function mappedRanges(uidMap: string): IdRange[] {
+  const rows = uidMap
+    .trim()
+    .split('\n')
+    .map((row) => row.trim().split(/\s+/).map(Number));
+  return rows.flatMap(([inside = 0, start = 0, count = 0]) =>
+    inside === 0 && start === 0 && count === 4294967295 ? [] : [{ start, count }],
+  );
+}
+
+/** A process whose user namespace holds ids of these ranges, or that runs with one: they would become somebody else's. */
+function findProcessIn(ranges: readonly IdRange[]): string | undefined {
   for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
     try {
       const uids = /^Uid:\t(.*)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]?.split('\t') ?? [];
-      const uid = uids.map(Number).find((id) => ranges.some((range) => id >= range.start && id <= lastId(range)));
-      if (uid !== undefined) return { pid, uid };
+      const used = [
+        ...uids.map((uid) => ({ start: Number(uid), count: 1 })),
+        ...mappedRanges(readFileSync(`/proc/${pid}/uid_map`, 'utf8')),
+      ];
+      if (used.some((one) => ranges.some((range) => overlaps(one, range)))) return pid;
     } catch (error) {
-      if (!hasErrno(error, 'ENOENT', 'ESRCH')) throw error;
+      if (!hasErrno(error, 'ENOENT', 'ESRCH', 'EACCES', 'EPERM')) throw error;
     }
   }
   return undefined;
@@ -82,7 +96,10 @@ async function readFacts(
     throw new IsoError(
       'container.running',
       `cannot remove ${name}`,
-      `process ${running.pid} runs with the subordinate uid ${running.uid}`,
+      `process ${running} uses subordinate ids of ${name}`,
+      {
+        hint: `end it first: \`ps ${running}\` shows what it is`,
+      },
     );
   }
   const stateFile = uid === undefined ? undefined : join(root, userStateFile(uid));

@@ -106,7 +106,7 @@ describe('iso-home', () => {
   });
 
   it('removes a tree without following what leads out of it', () => {
-    const script = `mkdir -p tree/a/b && touch tree/a/b/f tree/g && chmod 000 tree/a/b && ln -s '${place}/roots' tree/out`;
+    const script = `mkdir -p tree/a/b tree/c && touch tree/a/b/f tree/c/f tree/g && chmod 000 tree/a/b && chmod 555 tree/c && ln -s '${place}/roots' tree/out`;
     spawnSync('bash', ['-c', script], { cwd: home, uid: UID, gid: UID });
     writeFileSync(join(place, 'roots', 'stays'), 'x');
     expect(send(job('empty', 'tree', 'rmdir', 'tree'))?.filter((_, index) => index % 10 === 0)).toEqual([
