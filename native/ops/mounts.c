@@ -55,8 +55,9 @@ int op_bind(struct stage_state *state, const struct op *op) {
   uint64_t attributes = 0;
   int error = parse_attributes(op->arg[2].text, &attributes);
   if (error) return error;
-  autoclose int source_fd = open(op->arg[0].text, O_PATH | O_CLOEXEC);
-  if (source_fd < 0) return -errno;
+  /* The plan names real paths: a symlink now is one that a writer of the source's parent put there after the check. */
+  autoclose int source_fd = open_real(op->arg[0].text, O_PATH);
+  if (source_fd < 0) return source_fd;
   struct stat stat;
   if (fstat(source_fd, &stat) < 0) return -errno;
   bool directory = strcmp(op->arg[3].text, "directory") == 0;

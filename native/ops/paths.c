@@ -10,15 +10,23 @@
 
 #include "../sync.h"
 
-int open_in_root(int root_fd, const char *path, uint64_t flags, uint64_t resolve) {
-  struct open_how how = {.flags = flags | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | resolve};
+static int open_resolved(int at_fd, const char *path, uint64_t flags, uint64_t resolve) {
+  struct open_how how = {.flags = flags | O_CLOEXEC, .resolve = resolve};
   for (int tries = 0; tries < 64; tries++) {
-    long fd = syscall(SYS_openat2, root_fd, path, &how, sizeof how);
+    long fd = syscall(SYS_openat2, at_fd, path, &how, sizeof how);
     if (fd >= 0) return (int)fd;
     /* EAGAIN: a rename raced with the lookup (openat2(2)). */
     if (errno != EAGAIN && errno != EINTR) return -errno;
   }
   return -EAGAIN;
+}
+
+int open_in_root(int root_fd, const char *path, uint64_t flags, uint64_t resolve) {
+  return open_resolved(root_fd, path, flags, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | resolve);
+}
+
+int open_real(const char *path, uint64_t flags) {
+  return open_resolved(AT_FDCWD, path, flags, RESOLVE_NO_SYMLINKS);
 }
 
 /* Opens one directory below parent_fd, making it if it is absent. The name is looked up from root as well, so that a

@@ -14,6 +14,9 @@ extern int umount2(const char *target, int flags);
 /* Opens a path as a process whose root is root_fd would, so no symlink of the image leads out. fd or -errno. */
 int open_in_root(int root_fd, const char *path, uint64_t flags, uint64_t resolve);
 
+/* Opens a path of the host in which no component is a symlink. fd or -errno; -ELOOP for a symlink. */
+int open_real(const char *path, uint64_t flags);
+
 /* Opens the directory that holds path, making it and its parents with mode 0755 where absent; *ret_name is the last
  * component. fd or -errno. */
 int open_parent_in_root(int root_fd, const char *path, const char **ret_name);

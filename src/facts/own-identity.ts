@@ -6,12 +6,13 @@ import { hasErrno, IsoError } from '../lib/errors.js';
 import { type IdMappings, rootlessMapping } from '../lib/id-mapping.js';
 import { STORE } from './container-record.js';
 import { type IdRange, parseSubids, rangesOf } from './subids.js';
+import { realPathOf } from './volumes.js';
 
 export interface OwnIdentity {
   name: string;
   uid: number;
   gid: number;
-  /** From the account database: `$HOME` is what anybody says it is. */
+  /** From the account database: `$HOME` is what anybody says it is. A real path, as the store is: binds follow no symlink. */
   home: string;
   /** The toolkit's store below the home. */
   store: string;
@@ -30,7 +31,7 @@ function readRanges(file: string, user: { name: string; uid: number }): IdRange[
 
 /** @throws IsoError user.not-provisioned when the user has no subordinate uids or no subordinate gids */
 export function readOwnIdentity(): OwnIdentity {
-  const { username: name, uid, gid, homedir: home } = userInfo();
+  const { username: name, uid, gid, homedir } = userInfo();
   const ranges = { uid: readRanges('/etc/subuid', { name, uid }), gid: readRanges('/etc/subgid', { name, uid }) };
   for (const kind of ['uid', 'gid'] as const) {
     if (ranges[kind].length > 0) continue;
@@ -40,6 +41,7 @@ export function readOwnIdentity(): OwnIdentity {
       `/etc/sub${kind} gives this user no subordinate ${kind}s`,
     );
   }
+  const home = realPathOf(homedir);
   const ids = { uid: rootlessMapping(uid, ranges.uid), gid: rootlessMapping(gid, ranges.gid) };
-  return { name, uid, gid, home, store: join(home, STORE), ids };
+  return { name, uid, gid, home, store: realPathOf(join(home, STORE)), ids };
 }

@@ -1,11 +1,22 @@
 /** What the sources of volumes are, as the caller sees them. */
 import { realpathSync, statSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { hasErrno } from '../lib/errors.js';
 
 export interface VolumeFacts {
   /** Absolute, all symlinks resolved. */
   realPath: string;
   kind: 'directory' | 'file' | 'socket' | 'other';
+}
+
+/** The path without symlinks; what does not exist yet keeps its names below the part that does. */
+export function realPathOf(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    const parent = dirname(path);
+    return parent === path ? path : join(realPathOf(parent), basename(path));
+  }
 }
 
 /** Undefined when the source does not exist or cannot be reached; the errno name says which. */

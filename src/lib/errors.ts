@@ -26,7 +26,7 @@ export const ERROR_CODES = {
   'container.exists': { exit: 73, hint: 'choose another --name' },
   'container.running': { exit: 75, hint: 'end it first, or use --force' },
   'volume.missing': { exit: 66, hint: 'create the source directory or correct -v' },
-  'volume.refused': { exit: 77, hint: 'choose a source outside the directories of the toolkit' },
+  'volume.refused': { exit: 77, hint: 'choose a directory or file that holds data only' },
   'seccomp.invalid': { exit: 65, hint: 'give a profile in the OCI or Docker JSON format' },
   'controller.missing': {
     exit: 69,

@@ -129,7 +129,7 @@ function compileVolumes(spec: ContainerSpec, add: Add): void {
       kind === 'directory' ? 0o755 : 0o644,
     );
     add('container', origin, 'bind', source, destination, readOnly ? 'ro,nosuid,nodev' : 'nosuid,nodev', kind);
-    for (const path of masks) add('container', `${origin}: the toolkit's own directories`, 'mask', path);
+    for (const path of masks) add('container', `${origin}: what no container may see`, 'mask', path);
   }
 }
 

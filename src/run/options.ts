@@ -59,6 +59,11 @@ const refuse = (option: string, why: string) => new IsoError('usage.invalid', `c
 
 const VOLUME_WORDS = ['ro', 'rw', 'nosuid', 'nodev', 'z', 'Z'];
 
+/** A volume there would stand in for devices, masks and what programs believe of the kernel. */
+const OWN_FILE_SYSTEMS = ['/proc', '/sys', '/dev'];
+
+const isBelow = (path: string, directory: string) => path === directory || path.startsWith(`${directory}/`);
+
 /** `SOURCE:DESTINATION[:ro]`; a relative source counts from `cwd`, as Podman reads it. */
 export function parseVolume(text: string, cwd: string): Volume {
   const origin = `-v ${text}`;
@@ -70,6 +75,8 @@ export function parseVolume(text: string, cwd: string): Volume {
   if (!destination.startsWith('/')) throw refuse(origin, 'the destination must be an absolute path');
   const target = posix.normalize(destination);
   if (target === '/' || target.split('/').includes('..')) throw refuse(origin, 'the destination must lie below /');
+  if (OWN_FILE_SYSTEMS.some((path) => isBelow(target, path)) && !isBelow(target, '/dev/shm'))
+    throw refuse(origin, 'the destination lies in a file system that the container has of its own');
   const options = words === '' ? [] : words.split(',');
   const unknown = options.find((word) => !VOLUME_WORDS.includes(word));
   if (unknown !== undefined) throw refuse(origin, `the volume option '${unknown}' is unknown`);
@@ -128,6 +135,19 @@ function parseDriver(text: string): 'auto' | 'fuse-overlayfs' | 'overlay' {
   throw refuse(`--storage-driver ${text}`, 'it is none of auto, fuse-overlayfs, overlay');
 }
 
+const depth = ({ destination }: Volume) => destination.split('/').length;
+
+/** Outer destinations first, whatever the order of the options: a later outer one would cover an inner one. */
+function parseVolumes(texts: readonly string[], cwd: string): Volume[] {
+  const volumes = texts.map((text) => parseVolume(text, cwd));
+  const seen = new Set<string>();
+  for (const { destination, origin } of volumes) {
+    if (seen.has(destination)) throw refuse(origin, `another volume has the destination ${destination}`);
+    seen.add(destination);
+  }
+  return volumes.sort((a, b) => depth(a) - depth(b));
+}
+
 const MAX_ITEMS = 1000;
 
 /** All of a command line. `caller` is what it depends on beside itself. @throws IsoError usage.invalid */
@@ -147,7 +167,7 @@ export function parseRunOptions(
     interactive: flags.interactive ?? false,
     tty: flags.tty ?? false,
     readOnly: flags.readOnly ?? false,
-    volumes: (flags.volume ?? []).map((text) => parseVolume(text, caller.cwd)),
+    volumes: parseVolumes(flags.volume ?? [], caller.cwd),
     env: (flags.env ?? []).flatMap((text) => parseEnv(text, caller.env) ?? []),
     capAdd: flags.capAdd ?? [],
     capDrop: flags.capDrop ?? [],

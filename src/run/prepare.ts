@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { type OwnIdentity, readOwnIdentity } from '../facts/own-identity.js';
 import { readRunHost } from '../facts/run-host.js';
-import { readVolume } from '../facts/volumes.js';
+import { readVolume, realPathOf } from '../facts/volumes.js';
 import type { ImageRecord } from '../image/record.js';
 import { findImage, layerPath } from '../image/store.js';
 import { IsoError } from '../lib/errors.js';
@@ -55,7 +55,7 @@ export function prepareRun(options: RunOptions, policy: Policy): PreparedRun {
   const image = findImage(identity.store, options.image);
   const layers = image.layers.map((digest) => layerPath(identity.store, digest));
   const host = readRunHost(identity.uid, availableParallelism());
-  const hidden = protectedDirectories(identity.home, identity.uid);
+  const hidden = protectedDirectories(identity.home, identity.uid).map(realPathOf);
   const spec = compileSpec(options, policy, {
     host,
     image,

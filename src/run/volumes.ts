@@ -19,16 +19,20 @@ export function isWithin(path: string, directory: string): boolean {
   return path === directory || directory === '/' || path.startsWith(`${directory}/`);
 }
 
-/** Directories of a user that no container may see: storage, runtime records, configuration, the session's sockets. */
+/**
+ * What no container may see: a user's storage, runtime records, configuration and session sockets, and the cgroup tree,
+ * where the user's own limits are the user's to write.
+ */
 export function protectedDirectories(home: string, uid: number): string[] {
-  return [`${home}/.local/share/containers`, `${home}/.config/containers`, `/run/user/${uid}`];
+  const own = [`${home}/.local/share/containers`, `${home}/.config/containers`, `/run/user/${uid}`];
+  return [...own, '/sys/fs/cgroup'];
 }
 
 function refuse(volume: Volume, why: string): IsoError {
   return new IsoError('volume.refused', `cannot bind ${volume.source} into a container`, `${why} (${volume.origin})`);
 }
 
-/** @throws IsoError volume.missing, volume.refused */
+/** `hidden` are real paths. @throws IsoError volume.missing, volume.refused */
 export function bindVolume(
   volume: Volume,
   facts: VolumeFacts | { missing: string },
@@ -42,7 +46,7 @@ export function bindVolume(
     throw refuse(volume, 'it is a socket: a container that reaches a service of the host is outside its walls');
   if (kind === 'other') throw refuse(volume, 'it is neither a directory nor a regular file');
   const inside = hidden.find((directory) => isWithin(realPath, directory));
-  if (inside !== undefined) throw refuse(volume, `it lies in ${inside}, which belongs to the toolkit`);
+  if (inside !== undefined) throw refuse(volume, `it lies in ${inside}, which no container may see`);
   const masks = hidden
     .filter((directory) => isWithin(directory, realPath))
     .map((directory) => posix.join(volume.destination, posix.relative(realPath, directory)));

@@ -130,6 +130,34 @@ describe('volumes', () => {
   });
 });
 
+describe('the directories of the toolkit', () => {
+  it('stay hidden when the home is reached through a symbolic link', async () => {
+    const link = join(user.scratch, 'home-link');
+    symlinkSync(user.home, link);
+    execFileSync('usermod', ['--home', link, '--', user.name]);
+    try {
+      const [home, store] = [`${user.home}:/h`, `${user.home}/.local/share/containers:/h`];
+      expect((await user.isoRun(['run', '--rm', '-v', store, 'base', 'true'])).stderr).toContain('volume.refused');
+      const { stdout, stderr } = await user.isoRun([
+        ...['run', '--rm', '-v', home, 'base', 'find', '/h/.local/share/containers'],
+      ]);
+      expect([stdout, stderr]).toEqual(['/h/.local/share/containers\n', '']);
+    } finally {
+      execFileSync('usermod', ['--home', user.home, '--', user.name]);
+    }
+  });
+
+  it('stay hidden when they lie elsewhere and a symbolic link leads to them', async () => {
+    const [own, moved] = [join(user.home, '.config/containers'), join(user.scratch, 'moved')];
+    mkdirSync(moved);
+    mkdirSync(join(user.home, '.config'));
+    symlinkSync(moved, own);
+    const { stderr } = await user.isoRun(['run', '--rm', '-v', `${moved}:/x`, 'base', 'true']);
+    expect(stderr).toContain('volume.refused');
+    expect((await user.isoRun(['run', '--rm', '-v', `${user.home}:/h`, 'base', 'true'])).stderr).toBe('');
+  });
+});
+
 describe('hostile images', () => {
   const base = [{ name: './', type: 'directory' as const }];
   it.each(['proc', 'sys', 'dev'])('with a symbolic link in the place of /%s are refused', async (name) => {

@@ -97,6 +97,7 @@ describe('a failed op is reported with its index and errno', () => {
     ['a symbolic link that exists', ['symlink', 'x', '/lib'], 'container', 'pivot', EEXIST],
     ['a file where a directory cannot be', ['touch', '/dev/null/x', 0o644], 'container', 'pivot', ENOTDIR],
     ['a source that does not exist', ['bind', '/nowhere', '/usr', '', 'directory'], 'container', 'pivot', ENOENT],
+    ['a source behind a symbolic link', ['bind', '/bin/true', '/dev/null', '', 'file'], 'container', 'pivot', ELOOP],
     ['a source of another kind', ['bind', '/etc/passwd', '/usr', '', 'directory'], 'container', 'pivot', ENOTDIR],
     ['a source of the other kind', ['bind', '/etc', '/usr', '', 'file'], 'container', 'pivot', EISDIR],
     ['a target that does not exist', ['bind', '/etc', '/nowhere', '', 'directory'], 'container', 'pivot', ENOENT],

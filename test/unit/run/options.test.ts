@@ -7,6 +7,7 @@ import {
   parseMemory,
   parseName,
   parsePids,
+  parseRunOptions,
   parseVolume,
 } from '../../../src/run/options.js';
 
@@ -73,5 +74,33 @@ describe('names', () => {
   });
   it.each(['', '-a', 'a-', 'a_b', 'a\nb', 'a'.repeat(65)])('refuses the host name %j', (text) => {
     expect(() => parseHostname(text)).toThrow(expect.objectContaining({ code: 'usage.invalid' }));
+  });
+});
+
+describe('volumes', () => {
+  const volumes = (...volume: string[]) => parseRunOptions('image', [], { volume }, { cwd: '/', env: {} }).volumes;
+
+  it.each(['/proc', '/proc/sys', '/sys/fs/cgroup', '/dev', '/dev/null', '/dev/shm/../null', '/x/../proc/'])(
+    'may not stand in for %s',
+    (destination) => {
+      expect(() => volumes(`/src:${destination}`)).toThrow(/cannot use -v/);
+    },
+  );
+
+  it('may lie beside and in the shared memory', () => {
+    expect(volumes('/a:/dev/shm', '/b:/process', '/c:/dev/shm/x')).toHaveLength(3);
+  });
+
+  it('are bound from the outside in', () => {
+    expect(volumes('/a:/x/y/z', '/b:/x', '/c:/x/y', '/d:/w').map(({ source }) => source)).toEqual([
+      '/b',
+      '/d',
+      '/c',
+      '/a',
+    ]);
+  });
+
+  it('have one destination each', () => {
+    expect(() => volumes('/a:/x', '/b:/x/')).toThrow(/-v \/b/);
   });
 });

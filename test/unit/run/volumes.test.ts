@@ -20,7 +20,13 @@ describe('bindVolume', () => {
       '/dst/.local/share/containers',
       '/dst/.config/containers',
     ]);
-    expect(bindVolume(volume('/'), directory('/'), hidden).masks).toContain('/dst/run/user/1000');
+    expect(bindVolume(volume('/'), directory('/'), hidden).masks).toEqual([
+      '/dst/home/a/.local/share/containers',
+      '/dst/home/a/.config/containers',
+      '/dst/run/user/1000',
+      // There the user's own limits could be written.
+      '/dst/sys/fs/cgroup',
+    ]);
     expect(bindVolume(volume('/srv'), directory('/srv'), hidden).masks).toEqual([]);
   });
 
