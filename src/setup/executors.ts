@@ -1,7 +1,7 @@
 /** What carries out each kind of step: thin, and complete by type, since a kind without its row does not compile. */
 import { chmodSync, closeSync, constants, openSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
-import { describeFailure, tildePath } from '../facts/home-words.js';
+import { describeFailure, describeType, tildePath } from '../facts/home-words.js';
 import { type ErrorCode, IsoError } from '../lib/errors.js';
 import { formatMode } from '../lib/units.js';
 import { makeDirectory, replaceFile } from '../sys/atomic-file.js';
@@ -93,6 +93,7 @@ export function homeFailure(
   }
   if (!('mode' in step.args)) return undefined;
   const type = step.kind === 'home.write' ? '-' : step.kind === 'home.chmod' ? outcome.type : 'd';
-  if (outcome.type === type && outcome.uid === owner.uid && outcome.mode === step.args.mode) return undefined;
-  return fail('step.failed', `read back as type ${outcome.type}, ${formatMode(outcome.mode)}, owner ${outcome.uid}`);
+  const seen = `read back as ${describeType(outcome.type)}, ${formatMode(outcome.mode)}, owner ${outcome.uid}`;
+  if (outcome.type !== type || outcome.uid !== owner.uid) return fail('home.unsafe', seen);
+  return outcome.mode === step.args.mode ? undefined : fail('step.failed', seen);
 }

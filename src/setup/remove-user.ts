@@ -35,7 +35,10 @@ function mappedRanges(uidMap: string): IdRange[] {
 function findProcessIn(ranges: readonly IdRange[]): string | undefined {
   for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
     try {
-      const uids = /^Uid:\t(.*)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]?.split('\t') ?? [];
+      const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+      // One that ended and was not waited for uses nothing any more.
+      if (/^State:\t[ZX]/m.test(status)) continue;
+      const uids = /^Uid:\t(.*)$/m.exec(status)?.[1]?.split('\t') ?? [];
       const used = [
         ...uids.map((uid) => ({ start: Number(uid), count: 1 })),
         ...mappedRanges(readFileSync(`/proc/${pid}/uid_map`, 'utf8')),
