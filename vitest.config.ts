@@ -27,6 +27,19 @@ export default defineConfig({
           hookTimeout: 120_000,
         },
       },
+      {
+        extends: true,
+        test: {
+          name: 'vm',
+          include: ['test/vm/**/*.test.ts'],
+          globalSetup: ['test/vm/global-setup.ts'],
+          // One guest at a time: it emulates two processors.
+          fileParallelism: false,
+          testTimeout: 300_000,
+          // The first boot may build the guest's image.
+          hookTimeout: 900_000,
+        },
+      },
     ],
   },
 });

@@ -1,0 +1,88 @@
+// What a guest complained of: warnings in its journal, refusals of its security modules, failed units.
+// Everything that is not named here fails the run.
+
+/** @typedef {{ pattern: RegExp, reason: string }} Expected */
+
+/** @type {Expected[]} */
+export const EXPECTED = [
+  {
+    pattern: /^kernel: (Unstable clock detected|hrtimer: interrupt took|tsc: |APIC calibration|mtrr: |clocksource: )/,
+    reason: 'an emulated processor keeps time badly',
+  },
+  {
+    pattern: /^kernel: (rcu: |watchdog: BUG: soft lockup|workqueue: .* hogged CPU)/,
+    reason: 'an emulated processor is slow when the machine below has other work',
+  },
+  {
+    pattern: /^kernel: device-mapper: core: CONFIG_IMA_DISABLE_HTABLE is disabled/,
+    reason: "how Debian's kernel is configured",
+  },
+  {
+    pattern: /^systemd-tmpfiles: Failed to fstat\(\/root\/\.ssh\): Permission denied/,
+    reason: "Debian's policy does not let systemd-tmpfiles look into root's .ssh",
+  },
+  {
+    pattern: /denied {2}\{ checkpoint_restore \}.* comm="agetty"/,
+    reason: "Debian's policy is older than the kernel's capability",
+  },
+  {
+    pattern: /denied {2}\{ read write \}.* comm="modprobe" path="socket:/,
+    reason:
+      "iso-setup's pipes are sockets, which the policy takes from modprobe: its messages are lost, its status counts",
+  },
+];
+
+/** Messages by which the kernel tells of a limit that it enforced: a test that reaches a limit expects them. */
+export const LIMIT_REACHED =
+  /^kernel: (.*invoked oom-killer|Memory cgroup out of memory|cgroup: fork rejected|oom-kill:)/;
+// What surrounds an OOM report: the stack and the tables of memory and tasks.
+const OOM_REPORT =
+  /^kernel: ( |CPU: |Hardware name: |Call Trace:|RIP: |Code: |RSP: |R[A-Z0-9]{2}: |Tasks |memory: |swap: |Memory cgroup stats|anon |oom_|\[ |<)/;
+
+const READ = `journalctl --output json --quiet --no-pager --priority warning`;
+const AUDIT = "grep -aE '^type=(AVC|USER_AVC|SELINUX_ERR|APPARMOR_DENIED)' /var/log/audit/audit.log* || true";
+
+function parseJournal(text) {
+  return text
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line))
+    .map((entry) => ({
+      cursor: entry.__CURSOR,
+      // A message that is no text is given as numbers.
+      text: `${entry.SYSLOG_IDENTIFIER ?? entry._COMM}: ${Array.isArray(entry.MESSAGE) ? Buffer.from(entry.MESSAGE) : entry.MESSAGE}`,
+    }));
+}
+
+/** Reads what a guest complained of, each complaint once. @param {import('./guest.mjs').Guest} guest */
+export function complaintsOf(guest) {
+  const seen = new Set();
+  let cursor = '';
+
+  /** Complaints since the last call, the expected ones left out. @returns {Promise<string[]>} */
+  async function unexpected() {
+    await guest.sh('journalctl --sync');
+    const entries = parseJournal(await guest.sh(cursor ? `${READ} --after-cursor '${cursor}'` : READ));
+    cursor = entries.at(-1)?.cursor ?? cursor;
+    const denials = (await guest.sh(AUDIT)).split('\n').filter((line) => line !== '' && !seen.has(line));
+    for (const line of denials) seen.add(line);
+    const failed = (await guest.sh('systemctl --failed --plain --no-legend')).split('\n').filter(Boolean);
+    const lines = [
+      ...entries.map(({ text }) => text),
+      ...denials,
+      ...failed.map((line) => `failed unit: ${line.trim()}`),
+    ];
+    return lines.filter((line) => !EXPECTED.some(({ pattern }) => pattern.test(line)));
+  }
+
+  return {
+    unexpected,
+    /** As above after a test that reached a limit: the kernel's reports of it are given apart. */
+    async afterLimit() {
+      const all = await unexpected();
+      const reports = all.filter((line) => LIMIT_REACHED.test(line));
+      const isReport = (line) => reports.length > 0 && (LIMIT_REACHED.test(line) || OOM_REPORT.test(line));
+      return { reports, others: all.filter((line) => !isReport(line)) };
+    },
+  };
+}

@@ -1,0 +1,31 @@
+// The virtual machine: its disks over the image, and QEMU's command line.
+import { join } from 'node:path';
+import { run } from '../tools/stage.mjs';
+
+const EXT4_BYTES = '4G';
+
+/** Disks of one guest: writes go to files in `place`, the image stays as it is. */
+export function makeDisks(place, image, scenario) {
+  const base = ['-f', 'qcow2', '-F', 'raw', '-b', join(image, 'disk.raw')];
+  run('qemu-img', ['create', '-q', ...base, join(place, 'disk.qcow2')], { quiet: true });
+  if (!scenario.ext4Home) return;
+  run('truncate', ['-s', EXT4_BYTES, join(place, 'home.raw')]);
+  run('mkfs.ext4', ['-q', '-L', 'iso-home', join(place, 'home.raw')], { quiet: true });
+}
+
+// Writes are kept by this machine's page cache, so killing QEMU is a power cut for the guest and no more.
+const drive = (file, format) => ['-drive', `file=${file},format=${format},if=virtio,cache=writeback,discard=unmap`];
+
+/** QEMU's options but for the processor. A reboot ends QEMU: whoever booted the guest starts it again. */
+export function machine(place, image, scenario, port) {
+  const network = `user,id=net,hostfwd=tcp:127.0.0.1:${port}-:22`;
+  const append = `console=ttyS0 root=/dev/vda rw ${scenario.kernel}`;
+  return [
+    ...['-machine', 'q35', '-smp', '2', '-m', '2048', '-nodefaults', '-nographic', '-no-reboot'],
+    ...['-kernel', join(image, 'vmlinuz'), '-initrd', join(image, 'initrd.img'), '-append', append],
+    ...drive(join(place, 'disk.qcow2'), 'qcow2'),
+    ...(scenario.ext4Home ? drive(join(place, 'home.raw'), 'raw') : []),
+    ...['-netdev', network, '-device', 'virtio-net-pci,netdev=net', '-device', 'virtio-rng-pci'],
+    ...['-chardev', `file,id=console,path=${join(place, 'console.log')},append=on`, '-serial', 'chardev:console'],
+  ];
+}

@@ -1,0 +1,24 @@
+// What the guests differ in: each a kernel command line or a disk of the same image.
+
+/**
+ * @typedef {object} Scenario
+ * @property {string} suite Debian release
+ * @property {string} kernel words of the kernel's command line
+ * @property {boolean} [ext4Home] a second disk, ext4, mounted on /home
+ * @property {string} about what it is for
+ */
+
+const QUOTA = 'rootflags=prjquota';
+const SELINUX = 'security=selinux selinux=1 enforcing=1';
+
+/** @type {Record<string, Scenario>} */
+export const scenarios = {
+  selinux: { suite: 'bookworm', kernel: `${QUOTA} ${SELINUX}`, about: 'SELinux enforcing, XFS with project quota' },
+  apparmor: { suite: 'bookworm', kernel: `${QUOTA} security=apparmor`, about: 'AppArmor, XFS with project quota' },
+  ext4: { suite: 'bookworm', kernel: `${SELINUX}`, ext4Home: true, about: 'home on ext4 without project quota' },
+  trixie: {
+    suite: 'trixie',
+    kernel: `${QUOTA} ${SELINUX}`,
+    about: 'Debian 13, SELinux enforcing, XFS with project quota',
+  },
+};
