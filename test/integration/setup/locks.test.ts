@@ -65,6 +65,8 @@ describe('the ranges of many users', () => {
       '25',
       process.execPath,
       join(DIST, 'iso-setup.js'),
+      // Its private files live on a tmpfs there, which ends with the mount namespace.
+      root,
     ];
     const { stdout, stderr, status } = spawnSync('unshare', args, { encoding: 'utf8', timeout: 110_000 });
     expect([stderr, status]).toEqual(['', 0]);

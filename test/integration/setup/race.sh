@@ -2,8 +2,7 @@
 # In a mount namespace of its own: USERS accounts are set up by iso-setup while useradd(8) makes as many others, all at
 # once, on a private copy of /etc. Prints the two files; the test judges them.
 set -eu
-users=$1 node=$2 program=$3
-work=$(mktemp -d /var/tmp/iso-setup-race.XXXXXX)
+users=$1 node=$2 program=$3 work=$4
 mount -t tmpfs -o mode=755 race "$work"
 mkdir "$work/etc" "$work/home" "$work/lib" "$work/log"
 cp -a /etc/. "$work/etc/"
