@@ -1,16 +1,25 @@
 /** `iso-run`: runs containers without privilege. */
+import { isatty } from 'node:tty';
 import type { Command } from 'commander';
 import type { IsoError } from '../lib/errors.js';
 import type { RunFlags } from '../run/options.js';
 import { registerImageCommands } from './iso-run-image.js';
 import { createProgram, runMain } from './main.js';
 import { addRunOptions } from './run-options.js';
+import { writeOut } from './write-out.js';
 
 async function prepare(image: string, command: string[], flags: RunFlags) {
   const { parseRunOptions } = await import('../run/options.js');
   const { readPolicy } = await import('../policy/read-policy.js');
   const { prepareRun } = await import('../run/prepare.js');
-  const options = parseRunOptions(image, command, flags, { cwd: process.cwd(), env: process.env });
+  const caller = {
+    // Asked for by relative paths alone: the directory may be gone.
+    get cwd() {
+      return process.cwd();
+    },
+    env: process.env,
+  };
+  const options = parseRunOptions(image, command, flags, caller);
   return { options, prepared: prepareRun(options, await readPolicy()) };
 }
 
@@ -18,7 +27,7 @@ async function run(image: string, command: string[], flags: RunFlags): Promise<v
   const { recordRefusal } = await import('../run/refusals.js');
   const { options, prepared } = await recordRefusal(image, () => prepare(image, command, flags));
   // Scripts want a quiet standard error; the trail holds the warnings in any case.
-  if (process.stderr.isTTY) {
+  if (isatty(2)) {
     for (const warning of prepared.spec.warnings) process.stderr.write(`iso-run: warning: ${warning}\n`);
   }
   const { runContainer } = await import('../run/run-container.js');
@@ -28,7 +37,7 @@ async function run(image: string, command: string[], flags: RunFlags): Promise<v
 async function plan(image: string, command: string[], flags: RunFlags, json: boolean): Promise<void> {
   const { prepared } = await prepare(image, command, flags);
   const { formatPlan, planToJson } = await import('../run/format-plan.js');
-  process.stdout.write(json ? `${JSON.stringify(planToJson(prepared))}\n` : formatPlan(prepared));
+  writeOut(json ? `${JSON.stringify(planToJson(prepared))}\n` : formatPlan(prepared));
 }
 
 async function ps(flags: { all?: boolean; quiet?: boolean; json?: boolean }): Promise<void> {
@@ -37,14 +46,14 @@ async function ps(flags: { all?: boolean; quiet?: boolean; json?: boolean }): Pr
   const { formatContainers } = await import('../run/format-containers.js');
   const { home, uid } = readOwnIdentity();
   const listed = listContainers(home, uid).filter(({ running }) => running || flags.all);
-  process.stdout.write(formatContainers(listed, flags, Date.now()));
+  writeOut(formatContainers(listed, flags, Date.now()));
 }
 
 async function remove(references: string[], flags: { force?: boolean }): Promise<void> {
   const { readOwnIdentity } = await import('../facts/own-identity.js');
   const { removeContainers } = await import('../run/remove-container.js');
   const names = await removeContainers(readOwnIdentity(), references, flags.force ?? false);
-  process.stdout.write(names.map((name) => `${name}\n`).join(''));
+  writeOut(names.map((name) => `${name}\n`).join(''));
 }
 
 function register(program: Command): void {

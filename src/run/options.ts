@@ -64,8 +64,8 @@ const OWN_FILE_SYSTEMS = ['/proc', '/sys', '/dev'];
 
 const isBelow = (path: string, directory: string) => path === directory || path.startsWith(`${directory}/`);
 
-/** `SOURCE:DESTINATION[:ro]`; a relative source counts from `cwd`, as Podman reads it. */
-export function parseVolume(text: string, cwd: string): Volume {
+/** `SOURCE:DESTINATION[:ro]`; a relative source counts from the caller's directory, as Podman reads it. */
+export function parseVolume(text: string, caller: { readonly cwd: string }): Volume {
   const origin = `-v ${text}`;
   const [source = '', destination = '', words = '', ...more] = text.split(':');
   if (source === '' || destination === '' || more.length > 0)
@@ -81,7 +81,7 @@ export function parseVolume(text: string, cwd: string): Volume {
   const unknown = options.find((word) => !VOLUME_WORDS.includes(word));
   if (unknown !== undefined) throw refuse(origin, `the volume option '${unknown}' is unknown`);
   return {
-    source: posix.resolve(cwd, source),
+    source: source.startsWith('/') ? posix.normalize(source) : posix.resolve(caller.cwd, source),
     destination: target.replace(/\/$/, ''),
     readOnly: options.includes('ro'),
     origin,
@@ -138,8 +138,8 @@ function parseDriver(text: string): 'auto' | 'fuse-overlayfs' | 'overlay' {
 const depth = ({ destination }: Volume) => destination.split('/').length;
 
 /** Outer destinations first, whatever the order of the options: a later outer one would cover an inner one. */
-function parseVolumes(texts: readonly string[], cwd: string): Volume[] {
-  const volumes = texts.map((text) => parseVolume(text, cwd));
+function parseVolumes(texts: readonly string[], caller: { readonly cwd: string }): Volume[] {
+  const volumes = texts.map((text) => parseVolume(text, caller));
   const seen = new Set<string>();
   for (const { destination, origin } of volumes) {
     if (seen.has(destination)) throw refuse(origin, `another volume has the destination ${destination}`);
@@ -155,7 +155,7 @@ export function parseRunOptions(
   image: string,
   command: string[],
   flags: RunFlags,
-  caller: { cwd: string; env: Record<string, string | undefined> },
+  caller: { readonly cwd: string; env: Record<string, string | undefined> },
 ): RunOptions {
   if ((flags.volume ?? []).length > MAX_ITEMS || (flags.env ?? []).length > MAX_ITEMS) {
     throw refuse('these options', `at most ${MAX_ITEMS} volumes and variables`);
@@ -167,7 +167,7 @@ export function parseRunOptions(
     interactive: flags.interactive ?? false,
     tty: flags.tty ?? false,
     readOnly: flags.readOnly ?? false,
-    volumes: parseVolumes(flags.volume ?? [], caller.cwd),
+    volumes: parseVolumes(flags.volume ?? [], caller),
     env: (flags.env ?? []).flatMap((text) => parseEnv(text, caller.env) ?? []),
     capAdd: flags.capAdd ?? [],
     capDrop: flags.capDrop ?? [],

@@ -1,6 +1,7 @@
 /** One container from start to end: its directory, the launch, its records, its events. */
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import type { ContainerState } from '../facts/container-record.js';
+import { withStoreLock } from '../image/store-lock.js';
 import { asIsoError, IsoError } from '../lib/errors.js';
 import { explainFailure, explainLoss } from '../sys/launcher/explain.js';
 import { launch } from '../sys/launcher/launch.js';
@@ -152,10 +153,23 @@ function reportFailure(prepared: PreparedRun, named: Named, error: IsoError): vo
   });
 }
 
+/** A new container's directory and records. Under the store's lock, or two runs at once could take one name. */
+function createContainer(prepared: PreparedRun, wanted: string | undefined): Promise<Named> {
+  return withStoreLock(prepared.identity.store, () => {
+    const named = nameContainer(prepared, wanted);
+    try {
+      createRecords(prepared, named);
+    } catch (error) {
+      rmSync(named.directory.path, { recursive: true, force: true });
+      throw error;
+    }
+    return named;
+  });
+}
+
 /** Launches; a container whose payload did not run leaves nothing. @throws IsoError */
 async function launchOrRemove(prepared: PreparedRun, named: Named): Promise<LaunchOutcome> {
   try {
-    createRecords(prepared, named);
     const outcome = await launchContainer(prepared, named);
     if (outcome.kind !== 'exited' && !didRun(outcome)) throw explainFailure(prepared.plan, outcome);
     return outcome;
@@ -172,7 +186,7 @@ async function launchOrRemove(prepared: PreparedRun, named: Named): Promise<Laun
  * its end is not known or its output was lost
  */
 export async function runContainer(prepared: PreparedRun, wantedName: string | undefined): Promise<number> {
-  const named = nameContainer(prepared, wantedName);
+  const named = await createContainer(prepared, wantedName);
   const outcome = await launchOrRemove(prepared, named);
   // The launcher cleans up after itself, unless it was killed or a tree is deeper than it walks.
   if (prepared.spec.remove && existsSync(named.directory.path)) {

@@ -38,9 +38,10 @@ function checkArgument(bytes: Uint8Array | string, origin: string): void {
       `${origin} is longer than ${MAX_ARG_BYTES} bytes`,
     );
   }
-  if (typeof bytes === 'string' && bytes.includes('\0')) {
-    throw new IsoError('usage.invalid', 'cannot make a launch plan', `${origin} holds a NUL byte`);
-  }
+  if (typeof bytes !== 'string') return;
+  // Node decodes what it reads from the system as UTF-8 and puts U+FFFD for the rest: the container would get other bytes.
+  const fault = bytes.includes('\0') ? 'a NUL byte' : bytes.includes('\ufffd') ? 'bytes that are no UTF-8' : undefined;
+  if (fault) throw new IsoError('usage.invalid', 'cannot make a launch plan', `${origin} holds ${fault}`);
 }
 
 /** The bytes that the launcher reads. @throws IsoError plan.too-large, usage.invalid */

@@ -68,6 +68,9 @@ export async function launch(plan: LaunchPlan, options: LaunchOptions): Promise<
   const encoded = encodePlan(plan, options.values);
   const [program = '', ...args] = [...(options.wrapper ?? []), installed('iso-launch')];
   const streams = Array<'inherit' | 'pipe'>(3).fill(options.streams);
+  // The first socket that Node destroys makes it open its standard error, which makes the caller's pipe non-blocking. Opened
+  // here instead, that is undone: descriptors that a child inherits are set to blocking.
+  void process.stderr;
   const launcher = spawn(program, args, {
     stdio: [...streams, 'pipe', 'pipe'],
     env: options.wrapperEnv ?? {},

@@ -13,18 +13,18 @@ import {
 
 describe('parseVolume', () => {
   it('reads source, destination and options; relative sources count from the working directory', () => {
-    expect(parseVolume('./data:/data:ro', '/home/a')).toMatchObject({
+    expect(parseVolume('./data:/data:ro', { cwd: '/home/a' })).toMatchObject({
       source: '/home/a/data',
       destination: '/data',
       readOnly: true,
     });
-    expect(parseVolume('/a:/b/', '/')).toMatchObject({ source: '/a', destination: '/b', readOnly: false });
+    expect(parseVolume('/a:/b/', { cwd: '/' })).toMatchObject({ source: '/a', destination: '/b', readOnly: false });
   });
 
   it.each(['', ':', '/a', '/a:', ':/b', '/a:b', '/a:/', '/a:/..', '/a:/b:rw:x', '/a:/b:bogus', 'name:/b', '/a:/../..'])(
     'refuses %j',
     (text) => {
-      expect(() => parseVolume(text, '/')).toThrow(expect.objectContaining({ code: 'usage.invalid' }));
+      expect(() => parseVolume(text, { cwd: '/' })).toThrow(expect.objectContaining({ code: 'usage.invalid' }));
     },
   );
 
@@ -32,7 +32,7 @@ describe('parseVolume', () => {
     fc.assert(
       fc.property(fc.string(), (text) => {
         try {
-          const { destination } = parseVolume(`/a:/${text}`, '/');
+          const { destination } = parseVolume(`/a:/${text}`, { cwd: '/' });
           expect(destination).toMatch(/^\/[^/]/);
           expect(destination.split('/')).not.toContain('..');
         } catch (error) {
