@@ -19,8 +19,12 @@ extern int mount(const char *source, const char *target, const char *type, unsig
 
 #define MAX_OPTIONS 4096 /* mount(2) takes one page of data */
 
+/* The options are one text: a comma, or a backslash which escapes, in a path would make other options of it. */
 static int overlay_options(const struct op *op, unsigned first, char *ret_options) {
   const char *more = op->arg[first + 4].text;
+  if (strpbrk(op->arg[first].text, ",\\")) return -EINVAL;
+  for (unsigned i = first + 1; i < first + 3; i++)
+    if (strpbrk(op->arg[i].text, ",:\\")) return -EINVAL;
   int length = snprintf(ret_options, MAX_OPTIONS, "lowerdir=%s,upperdir=%s,workdir=%s%s%s", op->arg[first].text,
                         op->arg[first + 1].text, op->arg[first + 2].text, *more ? "," : "", more);
   return length < MAX_OPTIONS ? 0 : -E2BIG;

@@ -89,6 +89,20 @@ function processArgs(options: RunOptions, image: ImageRecord): string[] {
   });
 }
 
+/** Overlay takes its directories in one text, between commas and colons. */
+function checkLayers(layers: readonly string[]): string[] {
+  const odd = layers.find((layer) => /[,:\\]/.test(layer));
+  if (odd === undefined) return [...layers];
+  throw new IsoError(
+    'home.unsafe',
+    `cannot mount the image from ${odd}`,
+    'its path holds a comma, colon or backslash',
+    {
+      hint: 'ask the administrator for a home directory without these characters in its path',
+    },
+  );
+}
+
 /** The specification. @throws IsoError for options that this host or policy cannot honour */
 export function compileSpec(options: RunOptions, policy: Policy, facts: SpecFacts): ContainerSpec {
   const { host, image, user } = facts;
@@ -109,7 +123,7 @@ export function compileSpec(options: RunOptions, policy: Policy, facts: SpecFact
       terminal: options.tty,
       stdin: options.interactive,
     },
-    root: { layers: facts.layers, readOnly: options.readOnly, driver },
+    root: { layers: checkLayers(facts.layers), readOnly: options.readOnly, driver },
     volumes: facts.volumes,
     ids: facts.ids,
     seccomp: facts.seccomp,

@@ -134,6 +134,20 @@ describe('a failed op is reported with its index and errno', () => {
       ENOENT,
     ],
     [
+      'an overlay path that would be another option',
+      ['overlay', '/usr', '/tmp/a,lowerdir=/etc', '/tmp', '/mnt', ''],
+      'session',
+      'container',
+      EINVAL,
+    ],
+    [
+      'a storage path that would be another option',
+      ['fuse-overlayfs', '/usr/bin/fuse-overlayfs', '/usr,x', '/tmp', '/tmp', '/mnt', ''],
+      'session',
+      'container',
+      EINVAL,
+    ],
+    [
       'a storage program that is missing',
       ['fuse-overlayfs', '/nowhere', '/usr', '/usr', '/usr', '/mnt', ''],
       'session',

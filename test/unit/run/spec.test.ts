@@ -91,6 +91,14 @@ describe('compileSpec', () => {
   });
 });
 
+describe('the paths of layers', () => {
+  it.each(['/home/a,b/l', '/home/a:b/l', '/home/a\\b/l'])('may not become other options of overlay: %s', (layer) => {
+    expect(() => compileSpec(options(), DEFAULT_POLICY, facts({ layers: [layer] }))).toThrow(
+      expect.objectContaining({ code: 'home.unsafe' }),
+    );
+  });
+});
+
 describe('decideCapabilities', () => {
   const decide = (flags: RunFlags) => decideCapabilities(options(flags), DEFAULT_POLICY);
   it('adds and drops by name in any spelling', () => {
