@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #ifndef SYS_fchmodat2
@@ -75,6 +76,12 @@ static int read_content(int fd, struct outcome *ret) {
   return 0;
 }
 
+/* A label of its own that does not fit is no label that anybody set on purpose. */
+static void read_label(int fd, struct outcome *ret) {
+  ssize_t length = fgetxattr(fd, "security.selinux", ret->label, sizeof ret->label - 1);
+  ret->label[length < 0 ? 0 : length] = 0;
+}
+
 /* observe PATH: what it is; a regular file's content; a directory's project id (0 where the file system has none). */
 static int act_observe(const struct home *home, const struct request *request, struct outcome *ret) {
   AUTO_CLOSE int fd = -1;
@@ -82,6 +89,7 @@ static int act_observe(const struct home *home, const struct request *request, s
   if (error || (ret->type != '-' && ret->type != 'd') || ret->stat.st_uid != home->uid) return error;
   AUTO_CLOSE int read_fd = reopen(home, request->path, ret);
   if (read_fd < 0) return read_fd == -EACCES ? 0 : read_fd;
+  read_label(read_fd, ret);
   if (ret->type == '-') return ret->stat.st_size > HOME_MAX_CONTENT ? -EFBIG : read_content(read_fd, ret);
   struct fsxattr attributes = {0};
   if (ioctl(read_fd, FS_IOC_FSGETXATTR, &attributes) == 0 && attributes.fsx_xflags & FS_XFLAG_PROJINHERIT) {
@@ -223,11 +231,26 @@ static int act_project(const struct home *home, const struct request *request, s
   return 0;
 }
 
+/* label PATH CONTEXT: the directory's SELinux context, read back, since a label that is not there must not be believed. */
+static int act_label(const struct home *home, const struct request *request, struct outcome *ret) {
+  AUTO_CLOSE int fd = -1;
+  int error = open_target(home, request->path, &fd, ret);
+  if (!error) error = ret->type == 'd' ? require_own(home, ret) : -ENOTDIR;
+  if (!error && request->content_size >= sizeof ret->label) error = -E2BIG;
+  if (error) return error;
+  AUTO_CLOSE int read_fd = reopen(home, request->path, ret);
+  if (read_fd < 0) return read_fd;
+  /* The value is NUL-terminated on disk, as libselinux writes it; tokens are as well. */
+  if (fsetxattr(read_fd, "security.selinux", request->content, request->content_size + 1, 0) < 0) return -errno;
+  read_label(read_fd, ret);
+  return strcmp(ret->label, request->content) == 0 ? 0 : -EIO;
+}
+
 static const struct op OPS[] = {
     /* name, has_number, has_content, changes, act */
     {"observe", 0, 0, 0, act_observe}, {"mkdir", 1, 0, 1, act_mkdir}, {"chmod", 1, 0, 1, act_chmod},
     {"write", 1, 1, 1, act_write},     {"unlink", 0, 0, 1, act_unlink}, {"rmdir", 0, 0, 1, act_rmdir},
-    {"empty", 0, 0, 1, act_empty},     {"project", 1, 0, 1, act_project},
+    {"empty", 0, 0, 1, act_empty},     {"project", 1, 0, 1, act_project}, {"label", 0, 1, 1, act_label},
 };
 
 const struct op *op_find(const char *name) {

@@ -5,7 +5,7 @@
  *     fd 3  "iso-home-1" uid gid N gid*N home op* ---->  decode all, refuse all or nothing
  *                                                        become the user, verify, open the home
  *     fd 4  <------------------------------------------  per op: errno component type mode uid gid links size project
- *                                                        content; last: "end", or "fatal" STAGE errno
+ *                                                        label content; last: "end", or "fatal" STAGE errno
  *
  * An op is its name, a path below the home ("" is the home), and as its row in home-ops.c says a number and content.
  * Paths are walked with openat2(2); no link is followed and no mount crossed. No policy lives here.
@@ -73,6 +73,7 @@ static void put_outcome(const struct outcome *outcome) {
   put_number(outcome->stat.st_nlink);
   put_number((uint64_t)outcome->stat.st_size);
   put_number(outcome->project);
+  put_text(outcome->label);
   put(outcome->content ? outcome->content : "", outcome->error ? 0 : outcome->content_size);
 }
 

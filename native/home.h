@@ -17,6 +17,8 @@ struct outcome {
   char type;
   struct stat stat;
   uint32_t project;
+  /* security.selinux as text, empty where the file has none. */
+  char label[256];
   char *content;
   size_t content_size;
 };

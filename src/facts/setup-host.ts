@@ -1,5 +1,5 @@
 /** What a host offers to provisioning: programs, systemd, SELinux, AppArmor, kernel settings. Read-only. */
-import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { hasErrno } from '../lib/errors.js';
 import { whyNoSystemd } from '../sys/systemd.js';
@@ -29,6 +29,8 @@ export function readTools(root: string): ToolFact[] {
 export interface FeatureFacts {
   systemd: string | undefined;
   selinux: string | undefined;
+  /** Of the asked SELinux types, those that the loaded policy does not know. */
+  unknownTypes: readonly string[];
   /** AppArmor refuses user namespaces to programs without a profile (kernel.apparmor_restrict_unprivileged_userns). */
   apparmor: string | undefined;
 }
@@ -46,9 +48,27 @@ function whyNoAppArmor(): string | undefined {
   return value === '1' ? undefined : `AppArmor does not restrict user namespaces here: ${file} is ${value}`;
 }
 
-export function readFeatures(root: string): FeatureFacts {
-  if (root !== '/') return { systemd: OTHER_ROOT, selinux: OTHER_ROOT, apparmor: OTHER_ROOT };
-  return { systemd: whyNoSystemd(), selinux: whyNoSelinux(), apparmor: whyNoAppArmor() };
+/**
+ * The kernel says whether it knows a context when the context is written to this file; setting an unknown one as root would
+ * succeed and mean nothing.
+ */
+function isKnownContext(context: string): boolean {
+  try {
+    writeFileSync('/sys/fs/selinux/context', `${context}\0`);
+    return true;
+  } catch (error) {
+    if (hasErrno(error, 'EINVAL', 'EACCES', 'EPERM')) return false;
+    throw error;
+  }
+}
+
+/** `contexts`: SELinux contexts by type, which are looked up where SELinux is enabled. */
+export function readFeatures(root: string, contexts: ReadonlyMap<string, string>): FeatureFacts {
+  if (root !== '/') return { systemd: OTHER_ROOT, selinux: OTHER_ROOT, unknownTypes: [], apparmor: OTHER_ROOT };
+  const selinux = whyNoSelinux();
+  const types = selinux === undefined ? [...contexts] : [];
+  const unknownTypes = types.filter(([, context]) => !isKnownContext(context)).map(([type]) => type);
+  return { systemd: whyNoSystemd(), selinux, unknownTypes, apparmor: whyNoAppArmor() };
 }
 
 /** A one-line file of /proc or /sys; undefined when it does not exist or cannot be read. */

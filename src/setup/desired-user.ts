@@ -20,6 +20,15 @@ export const PRIVATE_DIRECTORIES = [
   CONFIG,
 ];
 
+/** SELinux types of the toolkit's directories; what is made in them later inherits the type. */
+export const LABELS: readonly { path: string; type: string }[] = PRIVATE_DIRECTORIES.map((path) => ({
+  path,
+  type: path === CONFIG ? 'container_conf_t' : path === `${TREE}/run` ? 'container_var_run_t' : 'container_file_t',
+}));
+
+/** The context of a file that carries a type (user, role and level as refpolicy gives them to files of a home). */
+export const labelOf = (type: string): string => `system_u:object_r:${type}:s0`;
+
 /** Parents before children. */
 export const DIRECTORIES = [
   '.local',

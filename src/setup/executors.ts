@@ -24,6 +24,7 @@ export const homeOps: { [K in keyof HomeStepArgs]: (args: HomeStepArgs[K]) => Ho
   'home.mkdir': ({ path, mode }) => ({ op: 'mkdir', path, mode }),
   'home.chmod': ({ path, mode }) => ({ op: 'chmod', path, mode }),
   'home.project': ({ path, project }) => ({ op: 'project', path, project }),
+  'home.label': ({ path, context }) => ({ op: 'label', path, context }),
   'home.write': ({ path, mode, content }) => ({ op: 'write', path, mode, content }),
   'home.verify': ({ path }) => ({ op: 'observe', path }),
   'home.unlink': ({ path }) => ({ op: 'unlink', path }),

@@ -2,11 +2,21 @@
 import type { HomeFacts } from '../facts/home.js';
 import type { QuotaFacts } from '../facts/home-quota.js';
 import { describeFailure, describeType, tildePath } from '../facts/home-words.js';
+import type { FeatureFacts } from '../facts/setup-host.js';
 import { IsoError } from '../lib/errors.js';
 import { formatMode, formatSize } from '../lib/units.js';
 import type { HomeOutcome } from '../sys/home.js';
 import type { ProjectLimits } from '../sys/quota.js';
-import { DIRECTORIES, FILE_MODE, PRIVATE_DIRECTORIES, PRIVATE_MODE, SHARED_DIRECTORIES, TREE } from './desired-user.js';
+import {
+  DIRECTORIES,
+  FILE_MODE,
+  LABELS,
+  labelOf,
+  PRIVATE_DIRECTORIES,
+  PRIVATE_MODE,
+  SHARED_DIRECTORIES,
+  TREE,
+} from './desired-user.js';
 import { judgeFile } from './plan-files.js';
 import type { Deployed } from './state.js';
 import { type Item, type ItemText, item } from './step.js';
@@ -57,6 +67,22 @@ function directoryItem(home: HomeFacts, owner: Owner, path: string): Item {
 
 export function planDirectories(home: HomeFacts, owner: Owner): Item[] {
   return DIRECTORIES.map((path) => directoryItem(home, owner, path));
+}
+
+/** SELinux labels: `why` when the host has no SELinux, and an item a directory where it has. */
+export function planLabels(home: HomeFacts, { selinux, unknownTypes }: FeatureFacts): Item[] {
+  if (selinux !== undefined) {
+    const text = { kind: 'selinux', subject: 'container labels', current: 'none', desired: 'container_file_t' };
+    return [item.unavailable('create', text, selinux)];
+  }
+  return LABELS.map(({ path, type }) => {
+    const context = labelOf(type);
+    const current = home.get(path)?.label || 'none';
+    const text: ItemText = { kind: 'selinux', subject: tildePath(path), current, desired: context };
+    if (unknownTypes.includes(type)) return item.unavailable('create', text, `the loaded policy has no type ${type}`);
+    if (current === context) return item.unchanged('create', text, 'already labelled');
+    return item.todo('create', text, { kind: 'home.label', args: { path, context } });
+  });
 }
 
 /** Reads back what the phase before made. */

@@ -9,7 +9,7 @@ import type { Policy } from '../policy/policy.js';
 import type { HomeOutcome } from '../sys/home.js';
 import { desiredLimits, FILE_MODE } from './desired-user.js';
 import { digestOf, judgeFile } from './plan-files.js';
-import { planDirectories, planFiles, planQuota, planVerification, type RenderedFile } from './plan-home.js';
+import { planDirectories, planFiles, planLabels, planQuota, planVerification, type RenderedFile } from './plan-home.js';
 import { planReload } from './plan-host.js';
 import { formatRange, ID_KINDS, type IdKind, type UserRanges } from './plan-subids.js';
 import { type Deployed, remember, type UserState } from './state.js';
@@ -137,9 +137,7 @@ function planSystemd(facts: UserFacts, linger: Policy['linger']): Item[] {
 }
 
 /** What the whole host has or has not, told with each user since it decides what the user's limits are worth. */
-function planHostFeatures({ features, isRoot }: UserFacts, delegation: readonly Item[]): Item[] {
-  const label = { kind: 'selinux', subject: 'container labels', current: 'none', desired: 'container_file_t' };
-  const why = features.selinux ?? 'the loaded policy gives the labels by transition; iso-setup sets none by itself yet';
+function planHostFeatures({ features, entries, isRoot }: UserFacts, delegation: readonly Item[]): Item[] {
   const restricted = features.apparmor === undefined;
   const namespaces = {
     kind: 'apparmor',
@@ -148,7 +146,7 @@ function planHostFeatures({ features, isRoot }: UserFacts, delegation: readonly 
   };
   return [
     ...(isRoot ? delegation : []),
-    item.unavailable('create', label, why),
+    ...planLabels(entries, features),
     item.unchanged(
       'create',
       { ...namespaces, desired: namespaces.current },

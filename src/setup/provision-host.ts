@@ -74,7 +74,7 @@ function readModules(): HostFacts['modules'] {
 
 async function readHostFacts(root: string): Promise<HostFacts> {
   const policy = await readPolicy(join(root, 'etc/iso'));
-  const features = readFeatures(root);
+  const features = readFeatures(root, new Map());
   const names = [...HOST_FILES.map((file) => file.template), APPARMOR_TEMPLATE];
   const templates = await readTemplates(root, names);
   const apparmor = { kind: 'apparmor', path: APPARMOR_FILE, template: APPARMOR_TEMPLATE };

@@ -21,7 +21,7 @@ import { readPlainFile } from '../sys/atomic-file.js';
 import type { HomeUser } from '../sys/home.js';
 import { applyJobs } from './apply.js';
 import { DELEGATION_FILE, HOST_FILES, SLICE_TEMPLATE, sliceFile, sliceTemplateValues } from './desired-host.js';
-import { FILES, type HostContainers, OBSERVED, userTemplateValues } from './desired-user.js';
+import { FILES, type HostContainers, LABELS, labelOf, OBSERVED, userTemplateValues } from './desired-user.js';
 import type { Job } from './job.js';
 import { planDelegation } from './plan-host.js';
 import { createAllocator, type UserRanges } from './plan-subids.js';
@@ -55,6 +55,7 @@ interface Shared {
   allocate: (user: { name: string; uid: number }) => Record<'uid' | 'gid', UserRanges>;
 }
 
+const CONTEXTS = new Map(LABELS.map(({ type }) => [type, labelOf(type)]));
 const TEMPLATES = [...FILES.map((file) => file.template), SLICE_TEMPLATE];
 
 function allocationFacts(accounts: AccountFiles, policy: Policy, taken: readonly number[]): AllocationFacts {
@@ -71,7 +72,7 @@ function allocationFacts(accounts: AccountFiles, policy: Policy, taken: readonly
 async function readShared(root: string, taken: readonly number[]): Promise<Shared> {
   const policy = await readPolicy(join(root, 'etc/iso'));
   const accounts = readAccountFiles(root);
-  const features = readFeatures(root);
+  const features = readFeatures(root, CONTEXTS);
   const isRoot = process.geteuid?.() === 0;
   const delegationFile = HOST_FILES.find((file) => file.path === DELEGATION_FILE);
   const templates = await readTemplates(root, [...TEMPLATES, ...(delegationFile ? [delegationFile.template] : [])]);

@@ -13,6 +13,7 @@ export interface HomeStepArgs {
   'home.mkdir': { path: string; mode: number };
   'home.chmod': { path: string; mode: number };
   'home.project': { path: string; project: number };
+  'home.label': { path: string; context: string };
   'home.write': { path: string; mode: number; content: string };
   /** Reads a directory back and compares. */
   'home.verify': { path: string; mode: number };

@@ -16,7 +16,9 @@ export type HomeOp =
   | { op: 'mkdir' | 'chmod'; path: string; mode: number }
   | { op: 'write'; path: string; mode: number; content: string }
   | { op: 'unlink' | 'rmdir' | 'empty'; path: string }
-  | { op: 'project'; path: string; project: number };
+  | { op: 'project'; path: string; project: number }
+  /** The SELinux context of a directory. */
+  | { op: 'label'; path: string; context: string };
 
 /** What stands at a path; the letter is ls(1)'s: `d`, `-`, `l`, `p`, `s`, `c`, `b`, `?` when nothing was seen. */
 export interface HomeEntry {
@@ -29,6 +31,8 @@ export interface HomeEntry {
   size: number;
   /** Quota project that new files inherit here, 0 for none. */
   project: number;
+  /** SELinux context, empty where there is none. */
+  label: string;
   /** Of a regular file of the user, as latin-1 text is not: UTF-8 with invalid bytes replaced. */
   content: string;
 }
@@ -53,7 +57,7 @@ export interface HomeUser {
 /** A home on a dead network mount must not hold up the host's set-up. */
 const TIMEOUT_MS = 60_000;
 const MAX_REPORT_BYTES = 64 * 2 ** 20;
-const FIELDS = 10;
+const FIELDS = 11;
 
 function opTokens(op: HomeOp): (string | number)[] {
   switch (op.op) {
@@ -64,6 +68,8 @@ function opTokens(op: HomeOp): (string | number)[] {
       return [op.op, op.path, op.mode, op.content];
     case 'project':
       return [op.op, op.path, op.project];
+    case 'label':
+      return [op.op, op.path, op.context];
     default:
       return [op.op, op.path];
   }
@@ -87,7 +93,8 @@ function toOutcome(fields: readonly Buffer[]): HomeOutcome {
     links: number(6),
     size: number(7),
     project: number(8),
-    content: fields[9]?.toString() ?? '',
+    label: fields[9]?.toString() ?? '',
+    content: fields[10]?.toString() ?? '',
   };
 }
 

@@ -36,6 +36,7 @@ const entry = (over: Partial<HomeOutcome>): HomeOutcome => ({
   links: 1,
   size: 0,
   project: 0,
+  label: '',
   content: '',
   ...over,
 });
@@ -67,7 +68,7 @@ function factsOf(one: Case): UserFacts {
     project: 0x40000000 + 1000,
     quota: { why: 'home is on ext4, not XFS' },
     tools: [{ name: 'newuidmap', package: 'uidmap', path: '/usr/bin/newuidmap' }],
-    features: { systemd: 'no systemd', selinux: 'no SELinux', apparmor: 'no restriction' },
+    features: { systemd: 'no systemd', selinux: 'no SELinux', unknownTypes: [], apparmor: 'no restriction' },
     slice: undefined,
     lingering: false,
     isRoot: true,
