@@ -117,9 +117,15 @@ describe('iso-home', () => {
     expect(readFileSync(join(place, 'roots', 'stays'), 'utf8')).toBe('x');
   });
 
-  it('reports that a kernel without SELinux lets no user set a label', () => {
-    const EPERM = '1';
-    expect(send(job('label', 'own', 'system_u:object_r:container_file_t:s0'))?.[0]).toBe(EPERM);
+  it('sets a label and reads it back, or says that the kernel refused it', () => {
+    const context = 'system_u:object_r:container_file_t:s0';
+    const answer = send(job('mkdir', 'labelled', 0o700, 'label', 'labelled', context)) ?? [];
+    // Without a security module the attribute is plain data to some kernels, and privileged to others (EPERM).
+    const [done, refused] = [
+      ['0', context],
+      ['1', ''],
+    ];
+    expect([done, refused]).toContainEqual([answer[11], answer[20]]);
   });
 
   it('counts what it may not remove', () => {
