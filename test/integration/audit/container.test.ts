@@ -1,19 +1,21 @@
 /** The rules about containers, on containers of iso-run. */
 import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Report } from '../../../src/audit/report.js';
 import { findCgroup2 } from '../../../src/facts/kernel.js';
 import { installed } from '../../../src/sys/install.js';
-import { createUser, type ThrowawayUser } from './throwaway-user.js';
+import { makeUser, type ThrowawayUser } from '../throwaway-user.js';
+import { until } from '../until.js';
 
 let user: ThrowawayUser;
 
 beforeAll(() => {
-  user = createUser();
+  user = makeUser();
   const made = user.iso('iso-run', ['image', 'bootstrap', 'base']);
   if (made.status !== 0) throw new Error(made.stderr);
 });
-afterAll(() => user.remove());
+afterAll(() => user?.remove());
 
 function results(name: string): Record<string, string> {
   const args = [installed('iso-audit.js'), 'report', '--json', '--user', user.name];
@@ -22,14 +24,12 @@ function results(name: string): Record<string, string> {
   return Object.fromEntries(own.map(({ rule, result }) => [rule, result]));
 }
 
-async function running(name: string): Promise<void> {
-  for (let attempt = 0; attempt < 400; attempt += 1) {
-    const { stdout } = user.iso('iso-run', ['ps']);
-    if (stdout.includes(name)) return;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  throw new Error(`${name} did not start`);
+/** Starts a container; settled when `iso-run run` has ended. */
+function started(args: readonly string[]): Promise<unknown> {
+  return once(user.spawn([process.execPath, user.program('iso-run.js'), 'run', ...args], { stdio: 'ignore' }), 'exit');
 }
+
+const running = (name: string) => until(() => user.iso('iso-run', ['ps']).stdout.includes(name));
 
 function end(name: string): void {
   const { status, stderr } = user.iso('iso-run', ['rm', '--force', name]);
@@ -39,15 +39,7 @@ function end(name: string): void {
 const limits = findCgroup2()?.unified ? 'pass' : 'notapplicable';
 
 test('a container as iso-run makes it passes every rule, and is gone from the report when it ended', async () => {
-  const { ended } = user.start(process.execPath, [
-    installed('iso-run.js'),
-    'run',
-    '--name',
-    'web',
-    'base',
-    'sleep',
-    '100',
-  ]);
+  const ended = started(['--name', 'web', 'base', 'sleep', '100']);
   await running('web');
   expect(results('web')).toEqual({
     G01: limits,
@@ -68,8 +60,7 @@ test('a container as iso-run makes it passes every rule, and is gone from the re
 });
 
 test('a container that runs as another id inside passes too', async () => {
-  const run = ['run', '--name', 'other', '-u', '1000', 'base', 'sleep', '100'];
-  const { ended } = user.start(process.execPath, [installed('iso-run.js'), ...run]);
+  const ended = started(['--name', 'other', '-u', '1000', 'base', 'sleep', '100']);
   await running('other');
   expect(results('other')).toMatchObject({
     R01: 'pass',

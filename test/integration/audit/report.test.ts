@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { chmodSync, mkdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -14,16 +15,18 @@ import {
   readThreadsUnfiltered,
 } from '../../../src/facts/running-containers.js';
 import { installed } from '../../../src/sys/install.js';
-import { createUser, storeOf, type ThrowawayUser } from './throwaway-user.js';
+import { makeUser, type ThrowawayUser } from '../throwaway-user.js';
+import { until } from '../until.js';
 
 const ID = 'ab'.repeat(32);
 const CANARY = 'canary-that-root-must-not-read';
 let user: ThrowawayUser;
 
 beforeAll(() => {
-  user = createUser();
+  user = makeUser();
+  user.sh('umask 077; mkdir -p .config/containers');
 });
-afterAll(() => user.remove());
+afterAll(() => user?.remove());
 
 function asRoot(...args: string[]): { report: Report; status: number | null } {
   const done = spawnSync(process.execPath, [installed('iso-audit.js'), 'report', '--json', ...args], {
@@ -42,9 +45,12 @@ function userResults(): Record<string, string> {
   return Object.fromEntries(report.findings.map((finding) => [finding.rule, finding.result]));
 }
 
+/** Of the user, in the toolkit's own store. */
+const containers = () => join(user.store, 'containers');
+
 /** Writes a record that claims that a process is a container. */
 function claim(pid: number, startTime: string, change: Partial<ContainerRecord> = {}): void {
-  const folder = join(storeOf(user), ID);
+  const folder = join(containers(), ID);
   const record: ContainerRecord = {
     schema: 1,
     id: ID,
@@ -65,6 +71,13 @@ function claim(pid: number, startTime: string, change: Partial<ContainerRecord> 
   }
 }
 
+/** A program that runs as the user. */
+function started(...argv: string[]): { pid: number; ended: Promise<unknown>; kill(): void } {
+  const child = user.spawn(argv, { stdio: 'ignore' });
+  if (child.pid === undefined) throw new Error(`${argv[0]} did not start`);
+  return { pid: child.pid, ended: once(child, 'exit'), kill: () => void child.kill('SIGKILL') };
+}
+
 const startTimeOf = (pid: number) => parseStartTime(readFileSync(`/proc/${pid}/stat`, 'utf8')) ?? '';
 
 test('root sees the host as it is, and the exit status says what the report says', () => {
@@ -78,7 +91,7 @@ test('root sees the host as it is, and the exit status says what the report says
 });
 
 test('a user sees the host and the own tree, and the report says that it is incomplete', () => {
-  const other = createUser();
+  const other = makeUser();
   try {
     const done = user.iso('iso-audit', ['report', '--json']);
     const report = JSON.parse(done.stdout) as Report;
@@ -158,14 +171,14 @@ test('a store of links is refused and its targets are not read', () => {
   writeFileSync(secret, CANARY, { mode: 0o600 });
   try {
     user.sh(
-      `mkdir -p ${storeOf(user)}/${ID} && cd ${storeOf(user)}/${ID} && ln -sf ${secret} container.json && mkfifo state.json`,
+      `mkdir -p ${containers()}/${ID} && cd ${containers()}/${ID} && ln -sf ${secret} container.json && mkfifo state.json`,
     );
     const { report } = asRoot('--user', user.name);
     expect(resultOf(report, 'U06')).toBe('fail');
     expect(JSON.stringify(report)).not.toContain(CANARY);
   } finally {
     rmSync(secret);
-    rmSync(join(storeOf(user), ID), { recursive: true });
+    rmSync(join(containers(), ID), { recursive: true });
   }
 });
 
@@ -177,7 +190,7 @@ test('a record that names a process of the host is a forgery, and nothing of tha
 });
 
 test('a record that names an ordinary process of the user passes nothing that is not so', () => {
-  const { pid, kill } = user.start('sleep', ['60']);
+  const { pid, kill } = started('sleep', '60');
   try {
     claim(pid, startTimeOf(pid));
     const { report } = asRoot('--user', user.name);
@@ -190,7 +203,7 @@ test('a record that names an ordinary process of the user passes nothing that is
 });
 
 test('a namespace made by hand is measured as what it is', async () => {
-  const { pid, kill } = user.start('unshare', ['--user', '--map-root-user', '--', 'sleep', '60']);
+  const { pid, kill } = started('unshare', '--user', '--map-root-user', '--', 'sleep', '60');
   try {
     await until(() => readFileSync(`/proc/${pid}/comm`, 'utf8') === 'sleep\n');
     claim(pid, startTimeOf(pid));
@@ -210,7 +223,7 @@ function asUser(): Report {
 }
 
 test('a process that has ended, or whose pid was used again, is no container', () => {
-  const { pid, kill } = user.start('sleep', ['60']);
+  const { pid, kill } = started('sleep', '60');
   try {
     claim(pid, '1');
     expect(asRoot('--user', user.name).report.findings.some(({ scope }) => scope === 'container')).toBe(false);
@@ -220,7 +233,7 @@ test('a process that has ended, or whose pid was used again, is no container', (
 });
 
 test('a container that ends while it is measured gives neither a pass nor a crash', async () => {
-  const { pid, kill, ended } = user.start('unshare', ['--user', '--map-root-user', '--', 'sleep', '60']);
+  const { pid, kill, ended } = started('unshare', '--user', '--map-root-user', '--', 'sleep', '60');
   await until(() => readFileSync(`/proc/${pid}/comm`, 'utf8') === 'sleep\n');
   const state = { status: 'running', pid, startTime: startTimeOf(pid) } as const;
   const owner = { uid: user.uid, gid: user.gid, uids: [], gids: [] };
@@ -248,18 +261,6 @@ test('a held process is never mistaken for another', () => {
   }
 });
 
-async function until(holds: () => boolean): Promise<void> {
-  for (let attempt = 0; attempt < 200; attempt += 1) {
-    try {
-      if (holds()) return;
-    } catch {
-      // Not there yet.
-    }
-    await new Promise((resolve) => setTimeout(resolve, 25));
-  }
-  throw new Error('it did not come to be');
-}
-
 test.each([
   ['an unknown user', ['--user', 'nobody-of-this-name'], 66, 'user.unknown'],
   ['a user who is not provisioned', ['--user', 'daemon'], 78, 'user.not-provisioned'],
@@ -271,7 +272,7 @@ test.each([
 });
 
 test('a hostile name in the store cannot break the report', () => {
-  mkdirSync(join(storeOf(user), '\u001b[2Jx'), { recursive: true });
+  mkdirSync(join(containers(), '\u001b[2Jx'), { recursive: true });
   claim(1, '1', { name: 'a\u001b[2J' } as never);
   const { report } = asRoot('--user', user.name);
   expect(resultOf(report, 'U06')).toBe('fail');
@@ -282,7 +283,7 @@ test('what the report finds, iso-setup repairs', () => {
     const { status, stderr } = spawnSync(process.execPath, [installed('iso-setup.js'), ...args], { encoding: 'utf8' });
     if (status !== 0) throw new Error(stderr);
   };
-  rmSync(join(storeOf(user), ID), { recursive: true, force: true });
+  rmSync(join(containers(), ID), { recursive: true, force: true });
   const good = { F01: 'pass', F02: 'pass', F03: 'pass', U02: 'pass' };
   try {
     isoSetup('user', user.name);

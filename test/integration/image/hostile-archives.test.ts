@@ -3,8 +3,8 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
-import { type Member, members, ROOT_FILE_SYSTEM, tar } from './tar-writer.js';
-import { makeUser, type ThrowawayUser } from './throwaway-user.js';
+import { type Member, members, ROOT_FILE_SYSTEM, tar } from '../tar-writer.js';
+import { makeUser, type ThrowawayUser } from '../throwaway-user.js';
 
 const CANARY = 'untouched';
 
@@ -12,7 +12,7 @@ let user: ThrowawayUser;
 let canary: string;
 
 beforeAll(() => {
-  user = makeUser('iso-image-c');
+  user = makeUser();
   const outside = join(user.scratch, 'outside');
   mkdirSync(outside);
   // The user may write here: only the confinement keeps an archive of hers from doing so.

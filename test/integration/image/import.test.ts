@@ -4,8 +4,9 @@ import { createHash } from 'node:crypto';
 import { chmodSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { ROOT_FILE_SYSTEM, tar } from './tar-writer.js';
-import { makeUser, type ThrowawayUser } from './throwaway-user.js';
+import { ROOT_FILE_SYSTEM, tar } from '../tar-writer.js';
+import { makeUser, type ThrowawayUser } from '../throwaway-user.js';
+import { until } from '../until.js';
 
 const COMPRESS = { tar: ['cat'], gz: ['gzip', '-c'], xz: ['xz', '-c', '-0'], zst: ['zstd', '-c', '-q'] } as const;
 
@@ -13,8 +14,8 @@ let user: ThrowawayUser;
 let stranger: ThrowawayUser;
 
 beforeAll(() => {
-  user = makeUser('iso-image-a');
-  stranger = makeUser('iso-image-b', { provisioned: false });
+  user = makeUser();
+  stranger = makeUser({ provisioned: false });
 });
 afterAll(() => {
   user?.remove();
@@ -89,19 +90,9 @@ describe('image import', () => {
 
   it('is the same for any umask', async () => {
     const file = archive('image.tar', tar([{ name: 'opt/deep/file', text: 'x' }]));
-    const argv = ['setpriv', '--reuid', user.name, '--regid', user.name, '--init-groups', '--'];
     const script = 'umask 077; exec "$@"';
-    const command = [
-      process.execPath,
-      join(user.scratch, 'dist/iso-run.js'),
-      'image',
-      'import',
-      '--json',
-      file,
-      'masked',
-    ];
-    const [program = '', ...rest] = [...argv, 'sh', '-c', script, 'sh', ...command];
-    const root = rootOf(layerOf(execFileSync(program, rest, { encoding: 'utf8', cwd: '/' })));
+    const command = [process.execPath, user.program('iso-run.js'), 'image', 'import', '--json', file, 'masked'];
+    const root = rootOf(layerOf(user.run(['sh', '-c', script, 'sh', ...command]).stdout));
     expect(lstatSync(join(root, 'opt/deep')).mode & 0o777).toBe(0o755);
   });
 
@@ -178,7 +169,7 @@ describe('image import', () => {
     const first = await user.isoRun(['image', 'import', '-', 'slow'], {
       during: async ({ write, pid }) => {
         write(whole.subarray(0, 1024));
-        await waitFor(() => user.stored('tmp').length === 1 && !user.stored('tmp').includes('layer-dead'));
+        await until(() => user.stored('tmp').length === 1 && !user.stored('tmp').includes('layer-dead'));
         expect((await user.isoRun(['image', 'import', archive('image.tar', whole), 'quick'])).status).toBe(0);
         expect(user.stored('tmp')).toHaveLength(1);
         process.kill(pid, 'SIGTERM');
@@ -199,13 +190,6 @@ describe('image import', () => {
     expect(failure).toMatchObject({ category: 'security', outcome: 'failure', error: { code: 'image.invalid' } });
   });
 });
-
-async function waitFor(condition: () => boolean): Promise<void> {
-  for (let tries = 0; !condition(); tries += 1) {
-    if (tries > 200) throw new Error('the condition did not come true');
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-}
 
 describe('image bootstrap', () => {
   beforeEach(emptyStore);

@@ -1,4 +1,4 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -6,7 +6,7 @@ import { makeRunUser, pidsOf, type RunUser } from './run-user.js';
 
 let user: RunUser;
 beforeAll(async () => {
-  user = await makeRunUser('isot-hardship');
+  user = await makeRunUser();
 });
 afterAll(() => user?.remove());
 
@@ -50,38 +50,24 @@ describe('--rm', () => {
 
 describe('a caller in odd circumstances', () => {
   it('refuses bytes that Node cannot hand on as they are', async () => {
-    const run = [process.execPath, join(user.scratch, 'dist/iso-run.js'), 'run', '--rm', 'base', 'echo'];
-    const argv = [
-      '--reuid',
-      user.name,
-      '--regid',
-      user.name,
-      '--init-groups',
-      '--',
-      'sh',
-      '-c',
-      'exec "$@" "$(printf "\\377")"',
-    ];
-    const { stderr, status } = spawnSync('setpriv', [...argv, 'sh', ...run], { cwd: '/', encoding: 'utf8' });
+    const run = [process.execPath, user.program('iso-run.js'), 'run', '--rm', 'base', 'echo'];
+    const script = 'exec "$@" "$(printf "\\377")"';
+    const { stderr, status } = user.run(['sh', '-c', script, 'sh', ...run]);
     expect([status, stderr]).toEqual([125, expect.stringMatching(/command holds bytes that are no UTF-8/)]);
     expect(left()).toEqual([]);
   });
 
   it('needs no working directory of the caller', () => {
-    const run = [process.execPath, join(user.scratch, 'dist/iso-run.js'), 'run', '--rm', 'base', 'pwd'];
+    const run = [process.execPath, user.program('iso-run.js'), 'run', '--rm', 'base', 'pwd'];
     const script = 'mkdir gone; cd gone; rmdir ../gone; exec "$@"';
-    const argv = ['--reuid', user.name, '--regid', user.name, '--init-groups', '--', 'sh', '-c', script, 'sh', ...run];
-    expect(execFileSync('setpriv', argv, { cwd: user.scratch, encoding: 'utf8' })).toBe('/\n');
+    expect(user.run(['sh', '-c', script, 'sh', ...run]).stdout).toBe('/\n');
   });
 
   it("gets mount points of the plan's mode whatever the caller's umask is", async () => {
     const script = 'umask 077; exec "$@"';
     const run = ['run', '--rm', '-u', '1000', '-v', `${user.scratch}/probe:/new/deep:ro`, 'base', 'ls', '/new/deep'];
-    const argv = [
-      ...['--reuid', user.name, '--regid', user.name, '--init-groups', '--', 'sh', '-c', script, 'sh'],
-      ...[process.execPath, join(user.scratch, 'dist/iso-run.js'), ...run],
-    ];
-    expect(execFileSync('setpriv', argv, { cwd: '/', encoding: 'utf8' })).toBe('probe\n');
+    const argv = ['sh', '-c', script, 'sh', process.execPath, user.program('iso-run.js'), ...run];
+    expect(user.run(argv).stdout).toBe('probe\n');
   });
 });
 

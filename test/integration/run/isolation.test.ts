@@ -8,7 +8,7 @@ const { EACCES, EPERM, ENOSYS, EROFS, ENOENT, ENOTTY } = { ...constants.errno };
 let user: RunUser;
 let report: Report;
 beforeAll(async () => {
-  user = await makeRunUser('isot-isolation');
+  user = await makeRunUser();
   report = await user.probe(['--hostname', 'inside', '-e', 'GREETING=hello world'], ['a b', '', '$x']);
 });
 afterAll(() => user?.remove());

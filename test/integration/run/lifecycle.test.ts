@@ -1,12 +1,13 @@
 import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Member, tar } from '../image/tar-writer.js';
-import { giveTo, makeRunUser, pidsOf, type RunUser, until } from './run-user.js';
+import { type Member, tar } from '../tar-writer.js';
+import { until } from '../until.js';
+import { giveTo, makeRunUser, pidsOf, type RunUser } from './run-user.js';
 
 let user: RunUser;
 beforeAll(async () => {
-  user = await makeRunUser('isot-lifecycle');
+  user = await makeRunUser();
 });
 afterAll(() => user?.remove());
 

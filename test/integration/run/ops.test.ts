@@ -12,7 +12,7 @@ const { EACCES, EEXIST, EINVAL, EISDIR, ELOOP, ENODEV, ENOENT, ENOTDIR, EOPNOTSU
 
 let user: RunUser;
 beforeAll(async () => {
-  user = await makeRunUser('isot-ops');
+  user = await makeRunUser();
 });
 afterAll(() => user?.remove());
 

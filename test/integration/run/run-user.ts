@@ -1,12 +1,12 @@
 /** A provisioned throw-away user with a base image and the probe, for tests that look at containers from inside. */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync } from 'node:child_process';
 import { chownSync, cpSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { encodePlan } from '../../../src/sys/launcher/encode.js';
 import type { LaunchPlan } from '../../../src/sys/launcher/ops.js';
 import { type LaunchOutcome, outcomeOf, parseStatus } from '../../../src/sys/launcher/status.js';
-import { makeUser, type ThrowawayUser } from '../image/throwaway-user.js';
+import { makeUser, type ThrowawayUser } from '../throwaway-user.js';
 
 const PROBE = fileURLToPath(new URL('../../../native/build/probe', import.meta.url));
 
@@ -44,16 +44,12 @@ export interface RunUser extends ThrowawayUser {
   launch(plan: LaunchPlan, during?: (launcher: ChildProcess) => void): Promise<LaunchOutcome>;
 }
 
-const setpriv = (name: string) => ['--reuid', name, '--regid', name, '--init-groups', '--'];
-
 function launchAs(
   user: ThrowawayUser,
   plan: LaunchPlan,
   during: ((launcher: ChildProcess) => void) | undefined,
 ): Promise<LaunchOutcome> {
-  const launcher = spawn('setpriv', [...setpriv(user.name), join(user.scratch, 'dist/iso-launch')], {
-    cwd: '/',
-    env: {},
+  const launcher = user.spawn([user.program('iso-launch')], {
     stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'],
   });
   const chunks: Buffer[] = [];
@@ -72,23 +68,18 @@ function launchAs(
 }
 
 /** Makes the user, the image `base` and the probe's directory. */
-export async function makeRunUser(name: string): Promise<RunUser> {
-  const user = makeUser(name);
+export async function makeRunUser(): Promise<RunUser> {
+  const user = makeUser();
   const probeDir = join(user.scratch, 'probe');
   cpSync(PROBE, join(probeDir, 'probe'));
   const { status, stderr } = await user.isoRun(['image', 'bootstrap', 'base']);
-  if (status !== 0) throw new Error(stderr);
+  if (status !== 0) {
+    user.remove();
+    throw new Error(stderr);
+  }
   const inside = async (args: readonly string[], options: readonly string[]) => {
-    const ran = await user.isoRun([
-      'run',
-      '--rm',
-      '-v',
-      `${probeDir}:/probe:ro`,
-      ...options,
-      'base',
-      '/probe/probe',
-      ...args,
-    ]);
+    const volume = ['-v', `${probeDir}:/probe:ro`];
+    const ran = await user.isoRun(['run', '--rm', ...volume, ...options, 'base', '/probe/probe', ...args]);
     if (ran.status !== 0) throw new Error(`status ${ran.status}: ${ran.stderr}`);
     return JSON.parse(ran.stdout);
   };
@@ -96,12 +87,7 @@ export async function makeRunUser(name: string): Promise<RunUser> {
     ...user,
     probe: (options = [], args = []) => inside(['report', ...args], options),
     attempts: (options = []) => inside(['attempts'], options),
-    start: (args, stdio = 'pipe') =>
-      spawn('setpriv', [...setpriv(name), process.execPath, join(user.scratch, 'dist/iso-run.js'), ...args], {
-        cwd: '/',
-        env: { PATH: '/usr/bin:/bin', HOME: user.home },
-        stdio,
-      }),
+    start: (args, stdio = 'pipe') => user.spawn([process.execPath, user.program('iso-run.js'), ...args], { stdio }),
     launch: (plan, during) => launchAs(user, plan, during),
   };
 }
@@ -116,15 +102,6 @@ export function pidsOf(user: ThrowawayUser, comm: string): number[] {
   } catch {
     return [];
   }
-}
-
-/** Waits until `check` holds, 10 seconds at most. */
-export async function until(check: () => boolean | Promise<boolean>): Promise<void> {
-  for (let tries = 0; tries < 200; tries += 1) {
-    if (await check()) return;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  throw new Error('it did not come about within 10 seconds');
 }
 
 /** Gives a file or directory to the user. */

@@ -1,13 +1,13 @@
-import { execFileSync, spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { closeSync, constants, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { giveTo, makeRunUser, pidsOf, type RunUser, until } from './run-user.js';
+import { until } from '../until.js';
+import { giveTo, makeRunUser, pidsOf, type RunUser } from './run-user.js';
 
 let user: RunUser;
 beforeAll(async () => {
-  user = await makeRunUser('isot-streams');
+  user = await makeRunUser();
 });
 afterAll(() => user?.remove());
 
@@ -16,20 +16,7 @@ const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex
 /** iso-run with files as its streams, as a shell's redirections give them. */
 function redirected(args: string[], input: string, output: string): Promise<number | null> {
   const [stdin, stdout] = [openSync(input, 'r'), openSync(output, 'w')];
-  const argv = [
-    '--reuid',
-    user.name,
-    '--regid',
-    user.name,
-    '--init-groups',
-    '--',
-    process.execPath,
-    join(user.scratch, 'dist/iso-run.js'),
-    ...args,
-  ];
-  const child = spawn('setpriv', argv, {
-    cwd: '/',
-    env: { PATH: '/usr/bin:/bin', HOME: user.home },
+  const child = user.spawn([process.execPath, user.program('iso-run.js'), ...args], {
     stdio: [stdin, stdout, 'ignore'],
   });
   closeSync(stdin);
@@ -132,11 +119,9 @@ describe('the terminal', () => {
 
   it('that is full does not keep signals from the payload', async () => {
     const command = `${isoRun()} run --rm base sh -c 'trap "exit 9" TERM; yes & wait'`;
-    const argv = ['--reuid', user.name, '--regid', user.name, '--init-groups', '--'];
     // script(1) reads the terminal only as fast as somebody reads its own output: nobody does.
-    const child = spawn('setpriv', [...argv, 'script', '-qec', command, '/dev/null'], {
-      cwd: '/',
-      env: { PATH: '/usr/bin:/bin', HOME: user.home, TERM: 'xterm' },
+    const child = user.spawn(['script', '-qec', command, '/dev/null'], {
+      env: { TERM: 'xterm' },
       stdio: ['pipe', 'pipe', 'ignore'],
     });
     await until(() => pidsOf(user, 'yes').length === 1);
@@ -149,26 +134,11 @@ describe('the terminal', () => {
   });
 
   const inTerminal = (script: string) => {
-    const argv = [
-      '--reuid',
-      user.name,
-      '--regid',
-      user.name,
-      '--init-groups',
-      '--',
-      'script',
-      '-qec',
-      script,
-      '/dev/null',
-    ];
-    return execFileSync('setpriv', argv, {
-      cwd: '/',
-      env: { PATH: '/usr/bin:/bin', HOME: user.home, TERM: 'xterm' },
-      encoding: 'utf8',
-      input: '',
-    });
+    const { status, stdout, stderr } = user.run(['script', '-qec', script, '/dev/null'], { env: { TERM: 'xterm' } });
+    if (status !== 0) throw new Error(stderr);
+    return stdout;
   };
-  const isoRun = () => `${process.execPath} ${join(user.scratch, 'dist/iso-run.js')}`;
+  const isoRun = () => `${process.execPath} ${user.program('iso-run.js')}`;
 
   it("is one of the container, of the size of the caller's", () => {
     const output = inTerminal(

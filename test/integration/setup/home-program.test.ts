@@ -3,8 +3,8 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { installed } from '../../../src/sys/install.js';
 import { decodeTokens, encodeTokens } from '../../../src/sys/wire.js';
-import { DIST } from './scratch-root.js';
 
 const UID = 70001;
 let place: string;
@@ -25,7 +25,7 @@ function send(request: Uint8Array): string[] | undefined {
   writeFileSync(input, request);
   writeFileSync(output, '');
   const script = 'exec "$0" 3<"$1" 4>"$2"';
-  const { signal } = spawnSync('sh', ['-c', script, join(DIST, 'iso-home'), input, output], { timeout: 10_000 });
+  const { signal } = spawnSync('sh', ['-c', script, installed('iso-home'), input, output], { timeout: 10_000 });
   expect(signal).toBeNull();
   return decodeTokens(readFileSync(output))?.map(String);
 }

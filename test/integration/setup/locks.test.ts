@@ -4,7 +4,8 @@ import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'no
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { lastId, parseSubids } from '../../../src/facts/subids.js';
-import { DIST, isoSetup, listTree, makeRoot, type Thing } from './scratch-root.js';
+import { installed } from '../../../src/sys/install.js';
+import { isoSetup, listTree, makeRoot, type Thing } from './scratch-root.js';
 
 let root: string;
 const users = Array.from({ length: 12 }, (_, index) => ({ name: `user${index}`, uid: 70001 + index }));
@@ -27,7 +28,7 @@ afterEach(() => rmSync(root, { recursive: true }));
 
 function startSetup(args: readonly string[]): Promise<{ status: number | null; stderr: string }> {
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, [join(DIST, 'iso-setup.js'), ...args], {
+    const child = spawn(process.execPath, [installed('iso-setup.js'), ...args], {
       cwd: '/',
       stdio: ['ignore', 'ignore', 'pipe'],
     });
@@ -64,7 +65,7 @@ describe('the ranges of many users', () => {
       script,
       '25',
       process.execPath,
-      join(DIST, 'iso-setup.js'),
+      installed('iso-setup.js'),
       // Its private files live on a tmpfs there, which ends with the mount namespace.
       root,
     ];
@@ -136,7 +137,7 @@ describe('a run that is killed', () => {
     );
     for (const file of ['subuid', 'subgid']) writeFileSync(join(root, 'etc', file), lines);
     for (const [index, { name }] of users.entries()) {
-      const args = [join(DIST, 'iso-setup.js'), 'user', name, '--root', root];
+      const args = [installed('iso-setup.js'), 'user', name, '--root', root];
       const child = spawn(process.execPath, args, { cwd: '/', stdio: 'ignore' });
       const ended = new Promise((resolve) => child.on('close', resolve));
       // From before the first change to after the last.

@@ -16,6 +16,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { installed } from '../../../src/sys/install.js';
 
 /** One thing below the root. Directories above it are root's. */
 export interface Thing {
@@ -69,18 +70,13 @@ export interface Ended {
   stderr: string;
 }
 
-/** `ISO_DIST` names another build than the tree's own. */
-export const DIST = process.env.ISO_DIST ?? join(import.meta.dirname, '../../../dist');
-const PROGRAM = join(DIST, 'iso-setup.js');
-
 /** Runs iso-setup as it is shipped. */
-export function isoSetup(args: readonly string[], options: { uid?: number; timeout?: number } = {}): Ended {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [PROGRAM, ...args], {
+export function isoSetup(args: readonly string[], options: { timeout?: number } = {}): Ended {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [installed('iso-setup.js'), ...args], {
     encoding: 'utf8',
     cwd: '/',
     env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },
     timeout: options.timeout ?? 30_000,
-    ...(options.uid === undefined ? {} : { uid: options.uid, gid: options.uid }),
   });
   return { status, stdout, stderr };
 }

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { detectCompression, findTruncation, isTarHeader, TAR_BLOCK } from '../../../src/image/archive-format.js';
-import { members, tar } from '../../integration/image/tar-writer.js';
+import { members, tar } from '../../integration/tar-writer.js';
 
 const padded = (...bytes: number[]) => Buffer.concat([Buffer.from(bytes)], TAR_BLOCK);
 
