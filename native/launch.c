@@ -25,6 +25,7 @@ static op_function *const op_functions[OP_COUNT] = {
     [OP_NAMESPACE] = op_namespace,
     [OP_PROPAGATION] = op_propagation,
     [OP_LOOPBACK] = op_loopback,
+    [OP_SYSCTL] = op_sysctl,
     [OP_OVERLAY] = op_overlay,
     [OP_FUSE_OVERLAYFS] = op_fuse_overlayfs,
     [OP_ROOT] = op_root,

@@ -21,6 +21,7 @@ const struct op_row op_table[OP_COUNT] = {
     [OP_NAMESPACE] = {"namespace", SESSION | CONTAINER, "t"},
     [OP_PROPAGATION] = {"propagation", SESSION | CONTAINER, "t"},
     [OP_LOOPBACK] = {"loopback", SESSION, ""},
+    [OP_SYSCTL] = {"sysctl", CONTAINER, "tt"},
     [OP_OVERLAY] = {"overlay", SESSION, "ttttt"},
     [OP_FUSE_OVERLAYFS] = {"fuse-overlayfs", SESSION, "tttttt"},
     [OP_ROOT] = {"root", SESSION | CONTAINER, "t"},

@@ -1,12 +1,18 @@
 /* Ops on namespaces beside the ones made at clone: network and cgroup, host name, the loopback interface. */
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/magic.h>
 #include <net/if.h>
 #include <sched.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/vfs.h>
 
 #include "../launch.h"
+#include "paths.h"
 
 int op_namespace(struct stage_state *state, const struct op *op) {
   (void)state;
@@ -28,4 +34,20 @@ int op_loopback(struct stage_state *state, const struct op *op) {
 int op_hostname(struct stage_state *state, const struct op *op) {
   (void)state;
   return sethostname(op->arg[0].text, strlen(op->arg[0].text)) < 0 ? -errno : 0;
+}
+
+/* A setting of the container's own namespaces, by its path below /proc/sys. The file must be procfs's: an image or a volume
+ * could have put another one there (CVE-2025-52881). */
+int op_sysctl(struct stage_state *state, const struct op *op) {
+  char path[PATH_MAX];
+  struct statfs fs;
+  int length = snprintf(path, sizeof path, "/proc/sys/%s", op->arg[0].text);
+  if (length < 0 || (size_t)length >= sizeof path) return -ENAMETOOLONG;
+  autoclose int fd = open_in_root(state->root_fd, path, O_WRONLY, RESOLVE_NO_SYMLINKS);
+  if (fd < 0) return fd;
+  if (fstatfs(fd, &fs) < 0) return -errno;
+  if (fs.f_type != PROC_SUPER_MAGIC) return -ENODEV;
+  size_t size = strlen(op->arg[1].text);
+  ssize_t put = write(fd, op->arg[1].text, size);
+  return put < 0 ? -errno : (size_t)put == size ? 0 : -EIO;
 }

@@ -27,6 +27,7 @@ const WORDS: { [Name in OpName]?: (op: Extract<Op, readonly [Name, ...unknown[]]
   terminal: () => 'allocate a terminal in the container',
   ids: ([, uid, gid]) => `become user ${uid} and group ${gid}`,
   chdir: ([, path]) => `change to the working directory ${path}`,
+  sysctl: ([, path, value]) => `set ${path.replaceAll('/', '.')} to ${value} in the container`,
   hostname: ([, name]) => `set the host name ${show(name)}`,
   seccomp: () => 'load the system-call filter',
   container: () => "create the container's namespaces",

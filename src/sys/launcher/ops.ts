@@ -38,6 +38,8 @@ export interface OpArguments {
   namespace: [name: 'network' | 'cgroup'];
   propagation: [kind: 'private'];
   loopback: [];
+  /** Path below /proc/sys, of a setting that belongs to the container's namespaces. */
+  sysctl: [path: string, value: string];
   overlay: [lower: string, upper: Text, work: Text, target: Text, options: string];
   'fuse-overlayfs': [program: string, lower: string, upper: Text, work: Text, target: Text, options: string];
   root: [path: Text];
@@ -81,6 +83,7 @@ export const OPS: { [Name in OpName]: readonly [args: string, ...stages: Stage[]
   namespace: ['t', 'session', 'container'],
   propagation: ['t', 'session', 'container'],
   loopback: ['-', 'session'],
+  sysctl: ['tt', 'container'],
   overlay: ['ttttt', 'session'],
   'fuse-overlayfs': ['tttttt', 'session'],
   root: ['t', 'session', 'container'],

@@ -148,6 +148,11 @@ describe('what the kernel answers to a hostile payload', () => {
     });
   });
 
+  it('allows no further user namespace, also where no filter stands in the way', async () => {
+    const { stdout } = await user.isoRun(['run', '--rm', 'base', 'cat', '/proc/sys/user/max_user_namespaces']);
+    expect(stdout).toBe('0\n');
+  });
+
   it('does so with every capability that can be asked for, too', async () => {
     const answers = await user.attempts([
       '--cap-add',

@@ -110,6 +110,7 @@ describe('a failed op is reported with its index and errno', () => {
     ['a masked path behind a link', ['mask', '/lib/x'], 'container', 'pivot', ELOOP],
     ['a terminal without devpts', ['terminal', 0], 'container', 'pivot', ENOENT],
     ['a long host name', ['hostname', 'x'.repeat(65)], 'container', 'pivot', EINVAL],
+    ['a setting that does not exist', ['sysctl', 'user/nowhere', '0'], 'container', 'pivot', ENOENT],
     ['an unknown namespace', ['namespace', 'bogus' as 'network'], 'container', 'pivot', EINVAL],
     ['a resource limit that does not exist', ['rlimit', 99, 1, 1], 'container', 'no-new-privs', EINVAL],
     ['groups that are not numbers', ['groups', 'wheel'], 'container', 'ids', EINVAL],
