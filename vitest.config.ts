@@ -32,7 +32,7 @@ export default defineConfig({
         test: {
           name: 'vm',
           include: ['test/vm/**/*.test.ts'],
-          globalSetup: ['test/vm/global-setup.ts'],
+          globalSetup: ['test/vm/global-setup.mjs'],
           // One guest at a time: it emulates two processors.
           fileParallelism: false,
           testTimeout: 300_000,

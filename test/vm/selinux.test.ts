@@ -1,0 +1,22 @@
+/** The main scenario: SELinux enforcing, XFS with project quota, cgroup v2, systemd. */
+import { describe } from 'vitest';
+import { accountTests } from './account-tests.js';
+import { faultTests } from './fault-tests.js';
+import { limitTests } from './limit-tests.js';
+import { loginTests } from './login-tests.js';
+import { installTests, purgeTests } from './package-tests.js';
+import { provisionTests } from './provision-tests.js';
+import { rebootTests } from './reboot-tests.js';
+import { useGuest } from './use-guest.js';
+
+describe.sequential('SELinux, XFS with project quota', () => {
+  const lab = useGuest('selinux');
+  installTests(lab);
+  provisionTests(lab);
+  loginTests(lab);
+  limitTests(lab);
+  accountTests(lab);
+  faultTests(lab);
+  rebootTests(lab);
+  purgeTests(lab);
+});
