@@ -2,7 +2,6 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { constants } from 'node:os';
-import { getSystemErrorName } from 'node:util';
 import type * as KoffiModule from 'koffi';
 import type { LibraryHandle } from 'koffi';
 import { installed } from './install.js';
@@ -39,12 +38,12 @@ export function cFunction(library: string, prototype: string): (...args: unknown
 /** The errno of the last call through koffi on this thread, as a Node error with `code` and `syscall`. */
 export function errnoError(syscall: string, subject: string): NodeJS.ErrnoException {
   const number = ffi().errno();
-  const code = getSystemErrorName(-number);
+  const code = errnoName(number);
   const error: NodeJS.ErrnoException = new Error(`${code}: ${syscall} '${subject}'`);
   return Object.assign(error, { errno: -number, code, syscall, path: subject });
 }
 
-/** errno number to its name, for records that native programs report: 2 gives `ENOENT`. */
+/** errno number to its name: 2 gives `ENOENT`. libuv's own table knows fewer of them, in Node 18 not even ENODATA. */
 export function errnoName(number: number): string {
   return Object.entries(constants.errno).find(([, value]) => value === number)?.[0] ?? `errno ${number}`;
 }
