@@ -1,6 +1,7 @@
 /** Reads and validates `/etc/iso/policy.toml` and `/etc/iso/policy.d/*.toml`, in that order, over the defaults. */
 import { type Dirent, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import type { ErrorObject } from 'ajv';
 import { validatePolicy } from '../generated/validators.js';
 import { hasErrno, IsoError } from '../lib/errors.js';
 import { DEFAULT_POLICY, type Policy } from './policy.js';
@@ -15,18 +16,33 @@ function isTable(value: unknown): value is Table {
 
 /** Deep merge of tables; lists and plain values replace. Pure. */
 export function mergePolicy(base: Table, over: Table): Table {
-  const merged: Table = { ...base };
-  for (const [key, value] of Object.entries(over)) {
+  const replaced = Object.entries(over).map(([key, value]) => {
     const below = Object.hasOwn(base, key) ? base[key] : undefined;
-    merged[key] = isTable(below) && isTable(value) ? mergePolicy(below, value) : value;
+    return [key, isTable(below) && isTable(value) ? mergePolicy(below, value) : value];
+  });
+  // Not by assignment, which takes `__proto__` for more than a key.
+  return Object.fromEntries([...Object.entries(base), ...replaced]);
+}
+
+/** What is wrong with one key, by its name in the file: `quota.size`. */
+function problemOf({ instancePath, keyword, params, message }: ErrorObject): string {
+  const key = instancePath.slice(1).replaceAll('/', '.');
+  switch (keyword) {
+    case 'additionalProperties':
+      return `${key === '' ? '' : `${key}.`}${params.additionalProperty} is no key of the policy`;
+    case 'pattern':
+      return `${key} is not ${key.startsWith('run.capabilities') ? 'a capability such as CAP_CHOWN' : 'a size such as 512M or 10G'}`;
+    case 'enum':
+      return `${key} is none of ${params.allowedValues.join(', ')}`;
+    default:
+      return `${key === '' ? 'the policy' : key} ${message}`;
   }
-  return merged;
 }
 
 /** Validates a merged table; every problem is named at once. Pure. */
-export function checkPolicy(table: Table, source: string): Policy {
+function checkPolicy(table: Table, source: string): Policy {
   if (!validatePolicy(table)) {
-    const problems = (validatePolicy.errors ?? []).map((e) => `${e.instancePath.slice(1) || 'policy'} ${e.message}`);
+    const problems = (validatePolicy.errors ?? []).map(problemOf);
     throw new IsoError('policy.invalid', `cannot use the policy in ${source}`, problems.join('; '));
   }
   const policy = table as unknown as Policy;
@@ -67,8 +83,10 @@ async function readTable(file: string): Promise<Table | undefined> {
   } catch (error) {
     if (hasErrno(error, 'ENOENT')) return undefined;
     if (error instanceof IsoError) throw error;
-    const why = error instanceof Error ? error.message.trim() : String(error);
-    throw new IsoError('policy.invalid', `cannot read ${file}`, why, { cause: error });
+    // The parser's message goes on with a picture of the lines around.
+    const [why = ''] = String(error instanceof Error ? error.message : error).split('\n');
+    const line = error instanceof Error && 'line' in error ? ` in line ${error.line}` : '';
+    throw new IsoError('policy.invalid', `cannot read ${file}`, `${why}${line}`, { cause: error });
   }
 }
 
