@@ -29,9 +29,14 @@ function readRanges(file: string, user: { name: string; uid: number }): IdRange[
   }
 }
 
-/** @throws IsoError user.not-provisioned when the user has no subordinate uids or no subordinate gids */
+/** @throws IsoError user.refused for root, user.not-provisioned when a user has no subordinate uids or no subordinate gids */
 export function readOwnIdentity(): OwnIdentity {
   const { username: name, uid, gid, homedir } = userInfo();
+  if (uid === 0) {
+    throw new IsoError('user.refused', 'cannot use containers as root', 'the toolkit runs them without privilege', {
+      hint: 'run the command as a provisioned user, for example with `runuser -u NAME -- iso-run …`',
+    });
+  }
   const ranges = { uid: readRanges('/etc/subuid', { name, uid }), gid: readRanges('/etc/subgid', { name, uid }) };
   for (const kind of ['uid', 'gid'] as const) {
     if (ranges[kind].length > 0) continue;
@@ -39,6 +44,7 @@ export function readOwnIdentity(): OwnIdentity {
       'user.not-provisioned',
       `${name} cannot use containers yet`,
       `/etc/sub${kind} gives this user no subordinate ${kind}s`,
+      { hint: `ask the administrator to run \`iso-setup user ${name}\`` },
     );
   }
   const home = realPathOf(homedir);

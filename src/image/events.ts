@@ -9,6 +9,7 @@ export type ImageAction = 'image.import' | 'image.bootstrap' | 'image.remove';
 const CATEGORY: Partial<Record<ErrorCode, NewEvent['category']>> = {
   'image.invalid': 'security',
   'permission.denied': 'permission',
+  'user.refused': 'permission',
   'user.not-provisioned': 'permission',
   'write.failed': 'resource',
   'tool.missing': 'system',

@@ -6,7 +6,6 @@ import { readRunHost } from '../facts/run-host.js';
 import { readVolume, realPathOf } from '../facts/volumes.js';
 import type { ImageRecord } from '../image/record.js';
 import { findImage, layerPath } from '../image/store.js';
-import { IsoError } from '../lib/errors.js';
 import { mappedIds } from '../lib/id-mapping.js';
 import type { Policy } from '../policy/policy.js';
 import { installed } from '../sys/install.js';
@@ -46,11 +45,6 @@ function readUser(options: RunOptions, image: ImageRecord, layers: string[], ide
 
 /** @throws IsoError for anything that makes the run impossible; nothing has been created yet */
 export function prepareRun(options: RunOptions, policy: Policy): PreparedRun {
-  if (process.getuid?.() === 0) {
-    throw new IsoError('user.refused', 'cannot run containers as root', 'the toolkit runs them without privilege', {
-      hint: 'run the command as a provisioned user, for example with `runuser -u NAME -- iso-run …`',
-    });
-  }
   const identity = readOwnIdentity();
   const image = findImage(identity.store, options.image);
   const layers = image.layers.map((digest) => layerPath(identity.store, digest));

@@ -1,9 +1,10 @@
 /** Images made, listed and removed by an ordinary user, through the built iso-run. */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { chmodSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { installed } from '../../../src/sys/install.js';
 import { ROOT_FILE_SYSTEM, tar } from '../tar-writer.js';
 import { makeUser, type ThrowawayUser } from '../throwaway-user.js';
 import { until } from '../until.js';
@@ -232,5 +233,11 @@ describe('errors', () => {
   it('tells a user without subordinate ids whom to ask', async () => {
     const ended = await stranger.isoRun(['image', 'bootstrap', '--json', 'base']);
     expect(ended).toMatchObject({ status: 125, code: 'user.not-provisioned' });
+    expect(ended.stderr).toContain(`iso-setup user ${stranger.name}`);
+  });
+
+  it.each([['image', 'ls'], ['ps'], ['run', 'base'], ['rm', 'any']])('refuses root: %s %s', (...args) => {
+    const { status, stderr } = spawnSync(process.execPath, [installed('iso-run.js'), ...args], { encoding: 'utf8' });
+    expect([status, stderr]).toEqual([125, expect.stringContaining('code: user.refused')]);
   });
 });
