@@ -30,7 +30,7 @@ function formatValue(value: FactValue): string {
 }
 
 /** What was measured against what is wanted: one line, and one more for each item where there are several. */
-export function formatEvidence({ probe, op, expected, policy, value, why }: Evidence): string[] {
+function formatEvidence({ probe, op, expected, policy, value, why }: Evidence): string[] {
   const wanted = `${OPERATOR[op]}${expected === undefined ? '' : formatValue(expected)}`;
   const source = policy === undefined ? '' : ` by ${policy}`;
   if (value === undefined) return [`${probe}: ${why ?? 'not measured'}`];

@@ -15,7 +15,7 @@ import { evaluate } from './evaluate.js';
 import { loadRules } from './load-rules.js';
 import { createReport, type Report } from './report.js';
 
-export interface ReportOptions {
+interface ReportOptions {
   /** `audit-rules/checks` of the installation. */
   rules: string;
   policy: Policy;

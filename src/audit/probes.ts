@@ -3,7 +3,7 @@
 const NONE = /^$/;
 const NAMESPACES = ['user', 'pid', 'ipc', 'uts', 'mnt', 'net', 'cgroup'] as const;
 
-export const HOST_PROBES = {
+const HOST_PROBES = {
   'cgroup.mode': NONE,
   'kernel.sysctl': /^[a-z0-9_]+(\.[a-z0-9_-]+)+$/,
   'mac.enforcing': NONE,
@@ -13,7 +13,7 @@ export const HOST_PROBES = {
   'trail.faults': NONE,
 } as const;
 
-export const USER_PROBES = {
+const USER_PROBES = {
   'home.faults': NONE,
   'subids.count': /^(uid|gid)$/,
   'tree.faults': /^(directories|files)$/,
@@ -21,7 +21,7 @@ export const USER_PROBES = {
   'store.refused': NONE,
 } as const;
 
-export const CONTAINER_PROBES = {
+const CONTAINER_PROBES = {
   'record.claim': NONE,
   'namespaces.shared': new RegExp(`^(${NAMESPACES.join('|')})$`),
   'idmap.foreign': /^(root|any)$/,

@@ -4,7 +4,7 @@ import type { FactValue } from '../facts/fact.js';
 import type { ContainerProbe, HostProbe, UserProbe } from './probes.js';
 
 export const SEVERITIES = ['low', 'medium', 'high', 'critical'] as const;
-export const SCOPES = ['host', 'user', 'container'] as const;
+const SCOPES = ['host', 'user', 'container'] as const;
 export const OPS = ['equals', 'not-equals', 'at-least', 'at-most', 'one-of', 'subset', 'empty', 'not-empty'] as const;
 
 export type Severity = (typeof SEVERITIES)[number];

@@ -12,7 +12,7 @@ export interface PasswdEntry {
   shell: string;
 }
 
-export interface GroupEntry {
+interface GroupEntry {
   name: string;
   gid: number;
   members: string[];
@@ -42,7 +42,7 @@ export function parsePasswd(text: string): PasswdEntry[] {
 }
 
 /** Lines of group(5). Pure. */
-export function parseGroups(text: string): GroupEntry[] {
+function parseGroups(text: string): GroupEntry[] {
   return text.split('\n').flatMap((line) => {
     const [name = '', , gid = '', members = ''] = line.split(':');
     if (name === '' || !ID.test(gid)) return [];
@@ -51,7 +51,7 @@ export function parseGroups(text: string): GroupEntry[] {
 }
 
 /** A number of login.defs(5), or undefined. Pure. */
-export function loginDefsNumber(text: string, key: string): number | undefined {
+function loginDefsNumber(text: string, key: string): number | undefined {
   const match = new RegExp(`^\\s*${key}\\s+(\\d{1,10})\\s*$`, 'm').exec(text);
   return match ? Number(match[1]) : undefined;
 }

@@ -17,7 +17,7 @@ export interface StoredContainer {
   state: ContainerState;
 }
 
-export interface ContainerStore {
+interface ContainerStore {
   containers: StoredContainer[];
   /** Entries that could not be believed, and why. A container that is just being made or removed is not among them. */
   refused: { entry: string; why: string }[];

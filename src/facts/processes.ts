@@ -118,7 +118,7 @@ export function holdProcess(pid: number): HeldProcess {
 }
 
 /** Pids of all processes that this one sees. */
-export function listPids(): number[] {
+function listPids(): number[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .map(Number);

@@ -2,7 +2,7 @@
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-export interface CgroupFacts {
+interface CgroupFacts {
   /** Mount point of the cgroup v2 hierarchy; undefined when there is none. */
   mount?: string;
   /** Controllers that the user's systemd manager may hand on. */
@@ -32,7 +32,7 @@ function readText(file: string): string | undefined {
 }
 
 /** Mount point of cgroup v2 from /proc/self/mountinfo (proc(5)). Pure. */
-export function parseCgroupMount(mountinfo: string): string | undefined {
+function parseCgroupMount(mountinfo: string): string | undefined {
   const line = mountinfo.split('\n').find((text) => / - cgroup2 /.test(text));
   return line?.split(' ')[4];
 }

@@ -19,7 +19,7 @@ import {
 import { type IdRange, mergeRanges } from './subids.js';
 
 /** Who a container may run as: its user and that user's subordinate ids. */
-export interface Ownership {
+interface Ownership {
   uid: number;
   gid: number;
   uids: readonly IdRange[];

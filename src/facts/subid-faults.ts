@@ -4,12 +4,12 @@ import { formatMode } from '../lib/units.js';
 import { type Fact, factOfError, measured } from './fact.js';
 import { type IdRange, lastId, mergeRanges, parseSubids, type SubidLine } from './subids.js';
 
-export const SUBID_FILES = ['/etc/subuid', '/etc/subgid'] as const;
+const SUBID_FILES = ['/etc/subuid', '/etc/subgid'] as const;
 /** A file with thousands of bad lines is told in a few. */
 const MAX_FAULTS = 20;
 
 /** @throws system errors */
-export function readSubidLines(file: string): SubidLine[] {
+function readSubidLines(file: string): SubidLine[] {
   return parseSubids(readFileSync(file, 'latin1'));
 }
 
@@ -41,7 +41,7 @@ export function readSubidFaults(): Fact {
 }
 
 /** A name or uid of the account database; `id` is a real id that no range may hold. */
-export interface RealId {
+interface RealId {
   name: string;
   id: number;
 }
@@ -98,7 +98,7 @@ function firstAtLeast(ids: readonly RealId[], start: number): number {
 }
 
 /** `root:x:0:…` lines of passwd(5) and group(5), where name and id are fields 1 and 3. Pure. */
-export function parseRealIds(text: string): RealId[] {
+function parseRealIds(text: string): RealId[] {
   return text.split('\n').flatMap((line) => {
     const [name, , id] = line.split(':');
     return name && /^\d{1,10}$/.test(id ?? '') ? [{ name, id: Number(id) }] : [];

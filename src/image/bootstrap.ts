@@ -21,14 +21,14 @@ import { type ImportRequest, type ImportResult, importImage } from './import.js'
 import { parseReference } from './reference.js';
 import { type Workspace, withWorkspace } from './workspace.js';
 
-export const BUSYBOX = '/bin/busybox';
+const BUSYBOX = '/bin/busybox';
 const MMDEBSTRAP = '/usr/bin/mmdebstrap';
 const SUITE = /^[a-z][a-z0-9-]{0,31}$/;
 const ELF_HEAD_BYTES = 64 * 1024;
 const ANY_STATUS = Array.from({ length: 256 }, (_, status) => status);
 const MMDEBSTRAP_MS = 60 * 60_000;
 
-export type BootstrapRequest = Omit<ImportRequest, 'file' | 'source'> & {
+type BootstrapRequest = Omit<ImportRequest, 'file' | 'source'> & {
   /** A Debian suite; BusyBox when absent. */
   suite?: string;
   /** Let mmdebstrap write its progress to our standard error. */
@@ -80,7 +80,7 @@ async function makeBusyboxArchive(workspace: Workspace, file: string, what: stri
 }
 
 /** What apt and mmdebstrap mark as errors; the cause comes first, the last lines only tell of the end. Pure. */
-export function firstErrors(stderr: string): string {
+function firstErrors(stderr: string): string {
   const errors = stderr.split('\n').filter((line) => line.startsWith('E: '));
   return errors.slice(0, 2).join('; ').replaceAll('E: ', '').slice(0, 1000) || 'it printed no reason';
 }

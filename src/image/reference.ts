@@ -1,11 +1,11 @@
 /** Image names: a subset of Docker's reference grammar, decided before a name comes near a path. Pure. */
 import { IsoError } from '../lib/errors.js';
 
-export const DEFAULT_TAG = 'latest';
+const DEFAULT_TAG = 'latest';
 
 /** Encoded as a file name the longest reference stays below the 255 bytes that file systems allow. */
 export const MAX_REFERENCE = 128;
-export const MAX_COMPONENTS = 8;
+const MAX_COMPONENTS = 8;
 
 const COMPONENT = '[a-z0-9]+(?:[._-][a-z0-9]+)*';
 const REFERENCE = new RegExp(

@@ -8,17 +8,17 @@ export const MAX_LAYER_BYTES = 64 * 2 ** 30;
 export const MAX_LAYER_ENTRIES = 1_000_000;
 
 /** An import stops before the file system is full to the last byte, where other programs of the user break. */
-export const RESERVE_BYTES = 64 * 2 ** 20;
+const RESERVE_BYTES = 64 * 2 ** 20;
 
 const WATCH_MS = 200;
 
-export interface Room {
+interface Room {
   bytes: number;
   /** Free inodes; 0 where the file system has no such bound. */
   entries: number;
 }
 
-export function readRoom(directory: string): Room {
+function readRoom(directory: string): Room {
   const { bavail, bsize, ffree } = statfsSync(directory);
   return { bytes: bavail * bsize, entries: ffree };
 }

@@ -3,7 +3,7 @@ import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs
 import { join } from 'node:path';
 import { hasErrno, IsoError } from '../lib/errors.js';
 
-export interface Template {
+interface Template {
   /** `user/storage.conf.hbs`, below a template folder. */
   name: string;
   file: string;
@@ -48,7 +48,7 @@ export function readTemplate(name: string, folders: readonly string[]): Template
   throw invalid(name, `it is in none of ${folders.join(', ')}`);
 }
 
-export type Renderer = (values: object) => string;
+type Renderer = (values: object) => string;
 
 /** Quotes a value for TOML and JSON alike. */
 function quote(value: unknown): string {

@@ -59,7 +59,7 @@ export interface FileMode {
 }
 
 /** A written and synced file beside its target, waiting for `commit` (the rename) or `discard`. */
-export interface PreparedFile {
+interface PreparedFile {
   commit: () => void;
   discard: () => void;
 }

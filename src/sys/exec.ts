@@ -1,7 +1,7 @@
 /** The door to other programs, through execa: never a shell, a clean environment, bounded output. */
 import { IsoError } from '../lib/errors.js';
 
-export interface ExecResult {
+interface ExecResult {
   exitCode: number;
   stdout: string;
   stderr: string;

@@ -21,7 +21,7 @@ export type HomeOp =
   | { op: 'label'; path: string; context: string };
 
 /** What stands at a path; the letter is ls(1)'s: `d`, `-`, `l`, `p`, `s`, `c`, `b`, `?` when nothing was seen. */
-export interface HomeEntry {
+interface HomeEntry {
   type: string;
   mode: number;
   uid: number;

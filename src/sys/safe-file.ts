@@ -18,7 +18,7 @@ const O_CLOEXEC = 0o2000000;
 /** The kernel asks for a retry when a rename raced with the walk; a user who renames for ever gets a refusal. */
 const ATTEMPTS = 64;
 
-export type RefusalReason =
+type RefusalReason =
   | 'missing'
   | 'symlink'
   | 'mount'
@@ -31,14 +31,14 @@ export type RefusalReason =
   | 'denied'
   | 'failed';
 
-export interface Refusal {
+interface Refusal {
   ok: false;
   reason: RefusalReason;
   /** One line for people; the path is not part of it. */
   why: string;
 }
 
-export interface SafeFile {
+interface SafeFile {
   ok: true;
   text: string;
   stat: Stats;

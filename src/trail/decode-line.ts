@@ -2,7 +2,7 @@
 import { validateEvent } from '../generated/validators.js';
 import type { TrailEvent } from './event.js';
 
-export type DecodedLine = { event: TrailEvent; time: number } | { why: string };
+type DecodedLine = { event: TrailEvent; time: number } | { why: string };
 
 /**
  * Decodes and validates a line. `spoolOwner` is the uid that owns the spool it was read from: origin and uid then come

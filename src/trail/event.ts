@@ -4,7 +4,7 @@ import type { ErrorRecord } from '../lib/errors.js';
 
 export const CATEGORIES = ['security', 'resource', 'permission', 'system', 'lifecycle'] as const;
 export const SEVERITIES = ['info', 'notice', 'warning', 'error', 'critical'] as const;
-export const OUTCOMES = ['success', 'failure', 'unknown'] as const;
+const OUTCOMES = ['success', 'failure', 'unknown'] as const;
 
 export interface TrailEvent {
   schema: 1;

@@ -4,12 +4,12 @@ import { fstatSync, readSync } from 'node:fs';
 const CHUNK_BYTES = 64 * 2 ** 10;
 const NEWLINE = 0x0a;
 
-export type Line =
+type Line =
   | { number: number; text: string }
   /** Longer than allowed: only its size is kept. */
   | { number: number; bytes: number };
 
-export interface ReadLinesOptions {
+interface ReadLinesOptions {
   /** Longest line, newline not counted. */
   maxLineBytes: number;
   /** Read only this much from the end, starting at the first whole line there. Numbers then count from that line. */

@@ -13,7 +13,7 @@ export const MAX_SPOOL_BYTES = 16 * 2 ** 20;
 const MAX_TRAIL_FILES = 10_000;
 const EXCERPT = 80;
 
-export interface SpoolOwner {
+interface SpoolOwner {
   name: string;
   uid: number;
   home: string;

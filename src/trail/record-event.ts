@@ -6,7 +6,7 @@ import { encodeEvent } from './encode-event.js';
 import type { TrailEvent } from './event.js';
 
 export const TRAIL_DIR = '/var/log/iso';
-export const TRAIL_FILE = 'events.jsonl';
+const TRAIL_FILE = 'events.jsonl';
 /** Below a user's home: what the user's own session says, entered into the trail as self-reported. */
 export const USER_SPOOL = '.local/share/containers/run/events.jsonl';
 

@@ -24,7 +24,7 @@ export function matches({ event, time }: TimedEvent, filter: EventFilter): boole
 }
 
 /** Orders by time; events of one instant keep the order they were given in. */
-export function byTime(events: readonly TimedEvent[]): TimedEvent[] {
+function byTime(events: readonly TimedEvent[]): TimedEvent[] {
   return [...events].sort((a, b) => a.time - b.time);
 }
 
