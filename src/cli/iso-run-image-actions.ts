@@ -11,6 +11,7 @@ import { escapeControl, formatTable } from '../lib/text.js';
 import { formatSize } from '../lib/units.js';
 import { type NewEvent, recordEvent } from '../trail/record-event.js';
 import type { BootstrapOptions, ImportOptions, ListOptions } from './iso-run-image.js';
+import { writeOut } from './write-out.js';
 
 const PROGRESS_MS = 100;
 
@@ -77,11 +78,11 @@ function progressLine(): { show(read: number, expected: number | undefined): voi
 
 function printImage({ image, changed }: ImportResult, json: boolean | undefined): void {
   if (json) {
-    process.stdout.write(`${JSON.stringify({ changed, image })}\n`);
+    writeOut(`${JSON.stringify({ changed, image })}\n`);
     return;
   }
   const note = changed ? '' : ' (unchanged: the same image was there already)';
-  process.stdout.write(`${image.name}  ${image.layers[0]}  ${formatSize(image.size)}${note}\n`);
+  writeOut(`${image.name}  ${image.layers[0]}  ${formatSize(image.size)}${note}\n`);
 }
 
 const changedImage = ({ image, changed }: ImportResult) => (changed ? image : undefined);
@@ -103,23 +104,23 @@ export async function bootstrap(name: string, options: BootstrapOptions): Promis
 
 export async function list(options: ListOptions): Promise<void> {
   const images = listImages(readOwnIdentity().store);
-  if (options.json) process.stdout.write(`${JSON.stringify(images)}\n`);
-  else if (options.quiet) process.stdout.write(images.map(({ name }) => `${name}\n`).join(''));
+  if (options.json) writeOut(`${JSON.stringify(images)}\n`);
+  else if (options.quiet) writeOut(images.map(({ name }) => `${name}\n`).join(''));
   else {
     const row = (image: ImageRecord) => {
       const digest = (image.layers.at(-1) ?? '').slice('sha256:'.length).slice(0, 12);
       return [image.name, digest, image.created.replace(/\.\d+Z$/, 'Z'), formatSize(image.size), image.source];
     };
-    process.stdout.write(`${formatTable(['NAME', 'LAYER', 'CREATED', 'SIZE', 'SOURCE'], images.map(row))}\n`);
+    writeOut(`${formatTable(['NAME', 'LAYER', 'CREATED', 'SIZE', 'SOURCE'], images.map(row))}\n`);
   }
 }
 
 export async function inspect(name: string): Promise<void> {
-  process.stdout.write(`${JSON.stringify(findImage(readOwnIdentity().store, name), undefined, 2)}\n`);
+  writeOut(`${JSON.stringify(findImage(readOwnIdentity().store, name), undefined, 2)}\n`);
 }
 
 export async function remove(name: string, options: { json?: boolean }): Promise<void> {
   const work = () => interruptible(() => removeImage(readOwnIdentity(), name));
   const image = await recorded('image.remove', name, name, work, (removed) => removed);
-  process.stdout.write(options.json ? `${JSON.stringify(image)}\n` : `removed ${escapeControl(image.name)}\n`);
+  writeOut(options.json ? `${JSON.stringify(image)}\n` : `removed ${escapeControl(image.name)}\n`);
 }

@@ -7,6 +7,7 @@ import { recordPlan } from '../setup/events.js';
 import { formatPlan, formatSummary, planToJson } from '../setup/format-plans.js';
 import type { Plan } from '../setup/step.js';
 import { printError } from './main.js';
+import { writeOut } from './write-out.js';
 
 export interface SetupCliOptions {
   dryRun?: boolean;
@@ -43,12 +44,11 @@ function printPlans(plans: readonly Plan[], options: SetupCliOptions, subjectKey
       plans.length === 1 && only
         ? planToJson(only, subjectKey)
         : { users: plans.map((plan) => planToJson(plan, subjectKey)) };
-    process.stdout.write(`${JSON.stringify(value)}\n`);
+    writeOut(`${JSON.stringify(value)}\n`);
     return;
   }
-  for (const plan of shown) process.stdout.write(`${formatPlan(plan)}\n\n`);
-  if (shown.length > 0)
-    process.stdout.write(`${formatSummary(plans)}${isDry(options) ? '; nothing was changed' : ''}\n`);
+  for (const plan of shown) writeOut(`${formatPlan(plan)}\n\n`);
+  if (shown.length > 0) writeOut(`${formatSummary(plans)}${isDry(options) ? '; nothing was changed' : ''}\n`);
 }
 
 /** The first error decides; under --check what is not as declared counts too. */
@@ -120,7 +120,7 @@ export async function showStatus(name: string | undefined, options: { json?: boo
   const { readStatus } = await import('../setup/read-status.js');
   const users = await readStatus(name);
   if (options.json) {
-    process.stdout.write(`${JSON.stringify({ users })}\n`);
+    writeOut(`${JSON.stringify({ users })}\n`);
     return;
   }
   const rows = users.map(({ user, uid, provisioned, uids, gids, home }) => [
@@ -131,7 +131,7 @@ export async function showStatus(name: string | undefined, options: { json?: boo
     formatRanges(gids),
     home,
   ]);
-  process.stdout.write(`${formatTable(['USER', 'UID', 'PROVISIONED', 'UIDS', 'GIDS', 'HOME'], rows)}\n`);
+  writeOut(`${formatTable(['USER', 'UID', 'PROVISIONED', 'UIDS', 'GIDS', 'HOME'], rows)}\n`);
 }
 
 export async function removeOne(name: string, options: SetupCliOptions): Promise<void> {

@@ -1,4 +1,4 @@
-/** Standard output of the commands that print much. */
+/** Standard output of all commands. */
 import { hasErrno } from '../lib/errors.js';
 
 let watched = false;

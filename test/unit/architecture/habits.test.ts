@@ -48,6 +48,11 @@ describe('code', () => {
     expect(found.map((file) => file.path)).toEqual([]);
   });
 
+  it('writes to standard output in one place, which knows readers that go away', () => {
+    const found = product.filter((file) => /\bprocess\.stdout\.write\b/.test(file.code)).map((file) => file.path);
+    expect(found).toEqual(['src/cli/write-out.ts']);
+  });
+
   it('has one class, the error', () => {
     const classes = product.flatMap((file) => [...file.code.matchAll(/\bclass\s+(\w+)/g)].map((match) => match[1]));
     expect(classes).toEqual(['IsoError']);
