@@ -1,11 +1,12 @@
 /** Asks the host, users and running containers what the rules want to know. The only part of the report that looks. */
 import { closeSync } from 'node:fs';
+import { TREE } from '../facts/container-record.js';
 import { readContainerStore, type StoredContainer } from '../facts/containers.js';
 import { absent, denied, type Fact, factOfError, failed, gone, measured } from '../facts/fact.js';
 import { readCgroupMode, readEnforcingMac, readMappingToolFaults, readSysctl } from '../facts/kernel.js';
 import { readProjectQuota } from '../facts/mounts-quota.js';
 import { isHeld, type PidsByNamespace } from '../facts/processes.js';
-import { type ProvisionedUser, TREE } from '../facts/provisioned.js';
+import type { ProvisionedUser } from '../facts/provisioned.js';
 import * as running from '../facts/running-containers.js';
 import { longestRun, readSharedIds, readSubidFaults } from '../facts/subid-faults.js';
 import { readTrailFaults } from '../facts/trail-files.js';

@@ -1,7 +1,9 @@
 /** What a container leaves on disk, below `storage/iso/containers/ID/` in its user's tree: the shapes and their reader. */
 
-/** Below a user's home: the toolkit's own store, beside Podman's in the same quota tree. */
-export const STORE = '.local/share/containers/storage/iso';
+/** The container tree, below a user's home. */
+export const TREE = '.local/share/containers';
+/** The toolkit's own store in it, beside Podman's. */
+export const STORE = `${TREE}/storage/iso`;
 
 /** `container.json`: written once, before the launch. */
 export interface ContainerRecord {

@@ -1,21 +1,9 @@
 /** Whether a home's file system can limit the user's container tree, and what it limits now. */
 import { closeSync, constants, openSync, statfsSync } from 'node:fs';
 import type { ProjectQuota } from '../sys/quota.js';
+import { fileSystemName, XFS } from './file-system.js';
 
 export type QuotaFacts = { why: string } | { why: undefined; quota: ProjectQuota };
-
-const XFS = 0x58465342;
-const NAMES: Record<number, string> = {
-  [XFS]: 'XFS',
-  61267: 'ext4',
-  2435016766: 'btrfs',
-  16914836: 'tmpfs',
-  26985: 'NFS',
-  2035054128: 'overlay',
-  1702057286: 'FUSE',
-  4283649346: 'CIFS',
-  61680: 'eCryptfs',
-};
 
 const REMOUNT = 'mount it with prjquota (in fstab; for / rootflags=prjquota): a remount does not turn it on';
 
@@ -27,8 +15,7 @@ export function projectOf(uid: number): number | undefined {
 /** Project quota of the user's own project on the home's file system. The home's path is in root's hands alone. */
 export async function readHomeQuota(home: string, project: number): Promise<QuotaFacts> {
   const { type } = statfsSync(home);
-  if (type !== XFS)
-    return { why: `home is on ${NAMES[type] ?? `a file system of type 0x${type.toString(16)}`}, not XFS` };
+  if (type !== XFS) return { why: `home is on ${fileSystemName(type)}, not XFS` };
   const { readProject, readQuotaState } = await import('../sys/quota.js');
   const fd = openSync(home, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
   try {

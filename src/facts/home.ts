@@ -1,5 +1,4 @@
 /** What stands in a user's home where the toolkit needs something: seen by the user's own eyes, through iso-home. */
-
 import { actInHome, type HomeOutcome, type HomeUser } from '../sys/home.js';
 import type { PasswdEntry } from './accounts.js';
 

@@ -1,11 +1,11 @@
 /** Who runs this command and which ids they may map: the account, the store in its home, the id mappings. */
-import { readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
-import { hasErrno, IsoError } from '../lib/errors.js';
+import { IsoError } from '../lib/errors.js';
 import { type IdMappings, rootlessMapping } from '../lib/id-mapping.js';
 import { STORE } from './container-record.js';
-import { type IdRange, parseSubids, rangesOf } from './subids.js';
+import { readSubidLines } from './subid-lines.js';
+import { rangesOf } from './subids.js';
 import { realPathOf } from './volumes.js';
 
 export interface OwnIdentity {
@@ -20,15 +20,6 @@ export interface OwnIdentity {
   ids: IdMappings;
 }
 
-function readRanges(file: string, user: { name: string; uid: number }): IdRange[] {
-  try {
-    return rangesOf(parseSubids(readFileSync(file, 'latin1')), user);
-  } catch (error) {
-    if (hasErrno(error, 'ENOENT')) return [];
-    throw error;
-  }
-}
-
 /** @throws IsoError user.refused for root, user.not-provisioned when a user has no subordinate uids or no subordinate gids */
 export function readOwnIdentity(): OwnIdentity {
   const { username: name, uid, gid, homedir } = userInfo();
@@ -37,7 +28,8 @@ export function readOwnIdentity(): OwnIdentity {
       hint: 'run the command as a provisioned user, for example with `runuser -u NAME -- iso-run …`',
     });
   }
-  const ranges = { uid: readRanges('/etc/subuid', { name, uid }), gid: readRanges('/etc/subgid', { name, uid }) };
+  const own = (file: string) => rangesOf(readSubidLines(file), { name, uid });
+  const ranges = { uid: own('/etc/subuid'), gid: own('/etc/subgid') };
   for (const kind of ['uid', 'gid'] as const) {
     if (ranges[kind].length > 0) continue;
     throw new IsoError(

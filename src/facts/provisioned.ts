@@ -1,14 +1,13 @@
 /** The users whom this host lets run containers: subordinate ids and a container tree in the home. */
-import { closeSync, readFileSync } from 'node:fs';
+import { closeSync } from 'node:fs';
 import { userInfo } from 'node:os';
-import { hasErrno } from '../lib/errors.js';
 import { run } from '../sys/exec.js';
 import { openHome, statSafe } from '../sys/safe-file.js';
 import { type PasswdEntry, parsePasswd } from './accounts.js';
+import { TREE } from './container-record.js';
 import { hasFuseBelow, readMounts } from './mounts.js';
-import { type IdRange, parseSubids, rangesOf, type SubidLine } from './subids.js';
-
-export const TREE = '.local/share/containers';
+import { readSubidLines } from './subid-lines.js';
+import { type IdRange, rangesOf } from './subids.js';
 
 export type Account = Pick<PasswdEntry, 'name' | 'uid' | 'gid' | 'home'>;
 
@@ -33,15 +32,6 @@ export async function lookUpAccounts(keys: readonly string[]): Promise<Account[]
   return accounts;
 }
 
-function readLines(file: string): SubidLine[] {
-  try {
-    return parseSubids(readFileSync(file, 'latin1'));
-  } catch (error) {
-    if (hasErrno(error, 'ENOENT')) return [];
-    throw error;
-  }
-}
-
 /** A home that is refused for any other reason than absence counts: nobody leaves the report by breaking the own home. */
 function hasTree(account: Account, crossMounts: boolean): boolean {
   const home = openHome(account.home, account.uid);
@@ -55,8 +45,8 @@ function hasTree(account: Account, crossMounts: boolean): boolean {
 }
 
 function provisionedAmong(accounts: readonly Account[]): ProvisionedUser[] {
-  const uidLines = readLines('/etc/subuid');
-  const gidLines = readLines('/etc/subgid');
+  const uidLines = readSubidLines('/etc/subuid');
+  const gidLines = readSubidLines('/etc/subgid');
   const mounts = readMounts();
   return accounts
     .map((account) => ({
@@ -70,7 +60,7 @@ function provisionedAmong(accounts: readonly Account[]): ProvisionedUser[] {
 
 /** All provisioned users, by uid. For root: others cannot look into homes. */
 export async function readProvisionedUsers(): Promise<ProvisionedUser[]> {
-  const owners = new Set(readLines('/etc/subuid').flatMap((line) => (line.kind === 'range' ? [line.owner] : [])));
+  const owners = new Set(readSubidLines('/etc/subuid').flatMap((line) => (line.kind === 'range' ? [line.owner] : [])));
   const byUid = new Map((await lookUpAccounts([...owners])).map((account) => [account.uid, account]));
   return provisionedAmong([...byUid.values()]).sort((a, b) => a.uid - b.uid);
 }

@@ -1,6 +1,7 @@
 /** What a launch needs to know of the host and of the caller's place in it; read-only. */
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { readMounts } from './mounts.js';
 
 interface CgroupFacts {
   /** Mount point of the cgroup v2 hierarchy; undefined when there is none. */
@@ -31,14 +32,8 @@ function readText(file: string): string | undefined {
   }
 }
 
-/** Mount point of cgroup v2 from /proc/self/mountinfo (proc(5)). Pure. */
-function parseCgroupMount(mountinfo: string): string | undefined {
-  const line = mountinfo.split('\n').find((text) => / - cgroup2 /.test(text));
-  return line?.split(' ')[4];
-}
-
 function readCgroup(uid: number, runtimeDir: string | undefined): CgroupFacts {
-  const mount = parseCgroupMount(readText('/proc/self/mountinfo') ?? '');
+  const mount = readMounts().find(({ type }) => type === 'cgroup2')?.destination;
   if (mount === undefined) return { controllers: [], reason: 'no cgroup v2 hierarchy is mounted' };
   if (runtimeDir === undefined || !existsSync(join(runtimeDir, 'systemd/private'))) {
     return { mount, controllers: [], reason: 'no systemd user manager runs for this user, so no cgroup is delegated' };

@@ -2,16 +2,12 @@
 import { lstatSync, readFileSync } from 'node:fs';
 import { formatMode } from '../lib/units.js';
 import { type Fact, factOfError, measured } from './fact.js';
-import { type IdRange, lastId, mergeRanges, parseSubids, type SubidLine } from './subids.js';
+import { readSubidLines } from './subid-lines.js';
+import { type IdRange, lastId, mergeRanges, type SubidLine } from './subids.js';
 
 const SUBID_FILES = ['/etc/subuid', '/etc/subgid'] as const;
 /** A file with thousands of bad lines is told in a few. */
 const MAX_FAULTS = 20;
-
-/** @throws system errors */
-function readSubidLines(file: string): SubidLine[] {
-  return parseSubids(readFileSync(file, 'latin1'));
-}
 
 function fileFaults(file: string): string[] {
   const stat = lstatSync(file);

@@ -19,7 +19,7 @@ export function realPathOf(path: string): string {
   }
 }
 
-/** Undefined when the source does not exist or cannot be reached; the errno name says which. */
+/** What a source is, or in words why it cannot be reached. */
 export function readVolume(source: string): VolumeFacts | { missing: string } {
   try {
     const realPath = realpathSync(source);

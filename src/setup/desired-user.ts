@@ -1,10 +1,11 @@
 /** What a provisioned user has: directories, files, quota. The one declaration, which iso-audit reads too. Pure. */
+import { TREE } from '../facts/container-record.js';
 import { parseSize } from '../lib/units.js';
 import type { Policy } from '../policy/policy.js';
 import type { ProjectLimits } from '../sys/quota.js';
 
-/** The container tree, below the home. */
-export const TREE = '.local/share/containers';
+export { TREE };
+
 export const CONFIG = '.config/containers';
 
 export const PRIVATE_MODE = 0o700;
