@@ -71,10 +71,14 @@ interface Outcome {
 
 let compiled: { main: Uint8Array; quiet: Uint8Array } | undefined;
 
+function compileFilters(): { main: Uint8Array; quiet: Uint8Array } {
+  const { main, quiet } = toolFilters();
+  return { main: compileFilter(main), quiet: compileFilter(quiet) };
+}
+
 /** Compiled once a command: it takes milliseconds. */
 function filters(): { main: Uint8Array; quiet: Uint8Array } {
-  const { main, quiet } = toolFilters();
-  compiled ??= { main: compileFilter(main), quiet: compileFilter(quiet) };
+  compiled ??= compileFilters();
   return compiled;
 }
 

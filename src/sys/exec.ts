@@ -7,11 +7,13 @@ interface ExecResult {
   stderr: string;
 }
 
+const MAX_OUTPUT_MIB = 16;
 const CLEAN_ENV = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C.UTF-8' };
 
 /**
- * Runs a program and collects its output (16 MiB at most). Operands that come from outside must follow `--` in `args`.
- * @throws IsoError tool.missing when it cannot be started, tool.failed when it exits with a status not in `accept`.
+ * Runs a program and collects its output (16 MiB at most) for two minutes, or `timeoutMs`. Operands that come from outside must follow `--` in `args`.
+ * @throws IsoError tool.missing when it cannot be started; tool.failed when it exits with a status not in `accept`, or
+ * was ended by a signal, by the time or by the bound on its output.
  */
 export async function run(
   program: string,
@@ -28,17 +30,22 @@ export async function run(
   } = {},
 ): Promise<ExecResult> {
   const { execa } = await import('execa');
+  const timeout = options.timeoutMs ?? 120_000;
   const result = await execa(program, args, {
     env: { ...CLEAN_ENV, ...options.env },
     extendEnv: false,
     reject: false,
     stripFinalNewline: false,
-    maxBuffer: 16 * 2 ** 20,
-    timeout: options.timeoutMs ?? 120_000,
+    maxBuffer: MAX_OUTPUT_MIB * 2 ** 20,
+    timeout,
     ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
     ...(options.showStderr ? { stderr: ['pipe' as const, 'inherit' as const] } : {}),
     ...(options.input === undefined ? { stdin: 'ignore' as const } : { input: options.input }),
   });
+  const failed = (why: string) => new IsoError('tool.failed', `${program} did not run to its end`, why);
+  if (result.timedOut) throw failed(`it was ended after ${timeout / 1000} s`);
+  if (result.isMaxBuffer) throw failed(`it printed more than ${MAX_OUTPUT_MIB} MiB`);
+  if (result.signal !== undefined) throw failed(`it was ended by ${result.signal}`);
   if (result.exitCode === undefined) {
     throw new IsoError('tool.missing', `cannot run ${program}`, result.shortMessage ?? 'it did not start');
   }
