@@ -96,7 +96,10 @@ export function hasErrno(error: unknown, ...names: string[]): error is NodeJS.Er
 export function asIsoError(error: unknown): IsoError {
   if (error instanceof IsoError) return error;
   if (error instanceof Error && 'syscall' in error) {
-    return new IsoError('os.failed', 'the operating system refused a call', error.message, { cause: error });
+    const object = 'path' in error ? ` ${error.path}` : '';
+    // Node appends the call and its path to the kernel's words, which are said already.
+    const why = error.message.replace(/, \w+( '.*')?$/s, '');
+    return new IsoError('os.failed', `cannot ${error.syscall}${object}`, why, { cause: error });
   }
   const why = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return new IsoError('internal', 'unexpected failure', why, { cause: error });

@@ -145,10 +145,11 @@ async function launchContainer(prepared: PreparedRun, named: Named): Promise<Lau
 function reportFailure(prepared: PreparedRun, named: Named, error: IsoError): void {
   report(prepared, named, {
     category: error.code === 'run.op-failed' ? 'system' : 'lifecycle',
-    action: 'container.start',
+    // By then the container had started, and said so; it was its command that could not be executed.
+    action: error.code.startsWith('run.not-') ? 'container.exec' : 'container.start',
     outcome: 'failure',
     severity: 'error',
-    message: `container ${named.name} did not start`,
+    message: `container ${named.name} did not run its command`,
     error: error.toJSON(),
   });
 }

@@ -1,6 +1,7 @@
 /** Launch plans to bytes for the launcher (native/wire.h) and to a digest. Pure. */
 import { createHash } from 'node:crypto';
 import { IsoError } from '../../lib/errors.js';
+import { formatMode } from '../../lib/units.js';
 import type { LaunchPlan, Op, PlannedOp, RunValues, Text } from './ops.js';
 
 const MAGIC = 'ISOPLAN1';
@@ -63,13 +64,18 @@ export function encodePlan(plan: LaunchPlan, values: RunValues): Buffer {
   return encoded;
 }
 
+const hasMode = (op: Op) => op[0] === 'mkdir' || op[0] === 'touch';
+
 /** An op as people and `--json` see it. Environment values may be secrets: only their names are shown. */
 export function printableArguments({ op }: PlannedOp): string[] {
   if (op[0] === 'env') return [`${op[1].slice(0, op[1].indexOf('='))}=…`];
   return op.slice(1).map((value) => {
     if (value instanceof Uint8Array)
       return `${value.length} bytes sha256:${createHash('sha256').update(value).digest('hex')}`;
-    return typeof value === 'object' ? `<${value.argument}>` : String(value);
+    if (typeof value === 'object') return `<${value.argument}>`;
+    // Capability sets and modes as everybody writes them.
+    if (typeof value === 'bigint') return `0x${value.toString(16)}`;
+    return typeof value === 'number' && hasMode(op) ? formatMode(value) : String(value);
   });
 }
 
