@@ -9,7 +9,7 @@ import { useGuest } from './use-guest.js';
 describe.sequential('AppArmor, XFS with project quota', () => {
   const lab = useGuest('apparmor');
   it('is what the kernel runs with', async () => {
-    expect(await lab.guest.sh('cat /sys/kernel/security/lsm; aa-enabled')).toMatch(/\bapparmor\b.*\nYes\n$/);
+    expect(await lab.guest.sh('cat /sys/kernel/security/lsm; echo; aa-enabled')).toMatch(/\bapparmor\b.*\nYes\n$/);
   });
   installTests(lab);
   provisionTests(lab);

@@ -6,6 +6,11 @@ import { installTests, purgeTests } from './package-tests.js';
 import { MAKE_ALICE } from './provision-tests.js';
 import { useGuest } from './use-guest.js';
 
+interface Finding {
+  rule: string;
+  result: string;
+}
+
 describe.sequential('ext4 home without project quota', () => {
   const lab = useGuest('ext4');
   installTests(lab);
@@ -16,11 +21,15 @@ describe.sequential('ext4 home without project quota', () => {
     const { status } = await lab.guest.shell('iso-setup user --check alice');
     expect(status).toBe(0);
   });
-  it('iso-setup user refuses where the policy requires a quota', async () => {
-    await lab.guest.sh(`mkdir -p /etc/iso && printf '[quota]\\nmissing = "require"\\n' >/etc/iso/policy.toml`);
-    const ended = await lab.guest.shell('iso-setup user alice; status=$?; rm /etc/iso/policy.toml; exit $status');
-    expect(ended.status).not.toBe(0);
-    expect(`${ended.stdout}${ended.stderr}`).toMatch(/quota/);
+  it('iso-audit report finds it in order, or not, as the policy has it', async () => {
+    const report = 'iso-audit report --user alice --json';
+    const checkOf = async (command: string) => {
+      const { findings } = JSON.parse((await lab.guest.shell(command)).stdout) as { findings: Finding[] };
+      return findings.filter(({ rule }) => rule === 'Q01').map(({ result }) => result);
+    };
+    expect(await checkOf(report)).toEqual(['notapplicable']);
+    const require = `mkdir -p /etc/iso && printf '[quota]\\nmissing = "require"\\n' >/etc/iso/policy.toml`;
+    expect(await checkOf(`${require}; ${report}; rm /etc/iso/policy.toml`)).toEqual(['fail']);
   });
   loginTests(lab);
   limitValueTest(lab);

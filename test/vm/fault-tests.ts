@@ -31,7 +31,7 @@ export function faultTests(lab: Lab): void {
       const ended = await lab.guest.shell('iso-setup user etcro');
       await makeWritable();
       expect(ended.status).not.toBe(0);
-      expect(ended.stderr).toMatch(/^iso-setup: .*\/etc\/.*\n {2}why: .*Read-only file system/m);
+      expect(ended.stderr).toMatch(/^iso-setup: .*\/etc\/.*\n {2}why: .*read-only file system/im);
       await expectRecovery(lab, 'etcro');
     });
 
@@ -41,7 +41,7 @@ export function faultTests(lab: Lab): void {
       const ended = await lab.guest.shell('iso-setup user nospace');
       await empty();
       expect(ended.status).not.toBe(0);
-      expect(ended.stderr).toMatch(/No space left on device/);
+      expect(ended.stderr).toMatch(/no space left on device/i);
       await expectRecovery(lab, 'nospace');
     });
 

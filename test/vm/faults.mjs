@@ -34,11 +34,12 @@ export async function fillDisk(guest, directory) {
 }
 
 /**
- * Makes a directory read-only for every process of the guest; returns what makes it writable again.
+ * Makes a directory read-only for every process of the guest; returns what makes it writable again
+ * for all that open files there anew.
  * @param {Guest} guest
  * @param {string} directory
  */
 export async function makeReadOnly(guest, directory) {
   await guest.sh(`mount --bind ${directory} ${directory} && mount -o remount,bind,ro ${directory}`);
-  return () => guest.sh(`umount ${directory}`);
+  return () => guest.sh(`umount --lazy ${directory}`);
 }

@@ -55,7 +55,9 @@ export function purgeTests(lab: Lab): void {
     });
 
     it('purged, leaves no file, no subordinate range, no unit, no policy module', async () => {
-      await lab.guest.sh('loginctl terminate-user alice || true; userdel -r alice 2>&1');
+      // Her user manager ends some seconds after her last session.
+      await lab.guest.sh(`loginctl terminate-user alice || true
+        for try in $(seq 30); do pgrep -u alice >/dev/null || break; sleep 1; done; userdel -r alice 2>&1`);
       await lab.guest.sh('DEBIAN_FRONTEND=noninteractive apt-get purge -y -qq iso-toolkit 2>&1');
       const after = await snapshot(lab);
       const left = after.filter((line) => !before.snapshot.includes(line));

@@ -43,7 +43,9 @@ const files = (key) => ({
   'etc/fstab': '/dev/vda / auto defaults 0 0\n',
   // Always the same one: an empty file would make each boot a first boot, with its own work to do.
   'etc/machine-id': '15011501150115011501150115011501\n',
+  // The second is where Debian 13 keeps it; the first becomes a link there.
   'etc/default/locale': 'LANG=C.UTF-8\n',
+  'etc/locale.conf': 'LANG=C.UTF-8\n',
   'etc/systemd/network/guest.network': '[Match]\nName=en*\n[Network]\nDHCP=ipv4\n',
   // The journal must outlive a power cut, and say each message.
   'etc/systemd/journald.conf.d/lab.conf': '[Journal]\nStorage=persistent\nRateLimitIntervalSec=0\nSyncIntervalSec=5s\n',
