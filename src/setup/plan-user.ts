@@ -182,6 +182,11 @@ function planUserQuota({ account, entries, home, project, quota, isRoot }: UserF
       : isRoot || quota.why !== undefined
         ? quota
         : { why: NO_ROOT };
+  if (isRoot && facts.why !== undefined && policy.quota.missing === 'require') {
+    throw new IsoError('feature.missing', `cannot limit the container tree of ${account.name}`, facts.why, {
+      hint: 'put the home on XFS mounted with prjquota, or set quota.missing = "report" in /etc/iso/policy.toml',
+    });
+  }
   return planQuota(entries, facts, { home, project: project ?? 0, limits });
 }
 
