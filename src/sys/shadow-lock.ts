@@ -10,11 +10,12 @@ import {
   linkSync,
   lstatSync,
   openSync,
+  readdirSync,
   readFileSync,
   unlinkSync,
   writeSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { hasErrno, IsoError } from '../lib/errors.js';
 import { cFunction, errnoError } from './ffi.js';
@@ -78,12 +79,7 @@ function readHolder(lock: string): Holder {
   if (!/^\d{1,10}$/.test(text) || pid === 0) {
     return { state: 'unreadable', why: `${lock} holds no process id; remove it when no useradd or usermod is running` };
   }
-  try {
-    process.kill(pid, 0);
-  } catch (error) {
-    if (hasErrno(error, 'ESRCH')) return { state: 'dead' };
-    if (!hasErrno(error, 'EPERM')) throw error;
-  }
+  if (!isAlive(pid)) return { state: 'dead' };
   return { state: 'alive', why: `process ${pid} holds ${lock}; remove the file when that process is no account tool` };
 }
 
@@ -115,6 +111,26 @@ function tryLinkLock(file: string): boolean {
   }
 }
 
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    if (hasErrno(error, 'ESRCH')) return false;
+    if (hasErrno(error, 'EPERM')) return true;
+    throw error;
+  }
+}
+
+/** Removes FILE.PID of processes that were killed in the middle of the protocol. Only for the holder of the lock. */
+function sweepDead(file: string): void {
+  const prefix = `${basename(file)}.`;
+  for (const name of readdirSync(dirname(file))) {
+    const pid = name.startsWith(prefix) ? name.slice(prefix.length) : '';
+    if (/^[1-9]\d{0,9}$/.test(pid) && !isAlive(Number(pid))) unlinkSync(join(dirname(file), name));
+  }
+}
+
 async function withLinkLock<T>(file: string, work: () => Promise<T>): Promise<T> {
   const lock = `${file}.lock`;
   const why = () => {
@@ -123,6 +139,7 @@ async function withLinkLock<T>(file: string, work: () => Promise<T>): Promise<T>
   };
   await waitFor(() => tryLinkLock(file), CANNOT, why);
   try {
+    sweepDead(file);
     return await work();
   } finally {
     unlinkSync(lock);

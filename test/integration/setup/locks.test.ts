@@ -131,6 +131,17 @@ describe('a lock of shadow', () => {
 });
 
 describe('a run that is killed', () => {
+  it('between making its own lock file and linking it leaves nothing behind for good', () => {
+    const { pid } = spawnSync('true');
+    for (const name of [`subuid.${pid}`, `subgid.${pid}`, 'subuid.1', 'subuid.old'])
+      writeFileSync(join(root, 'etc', name), '');
+    expect(isoSetup(['user', 'user0', '--root', root]).status).toBe(0);
+    const left = listTree(root).filter((line) => /sub[ug]id\.(\d|old)/.test(line));
+    // Those of a live process, and what is none of ours, stay.
+    expect(left.map((line) => line.split(' ').at(-1))).toEqual(['etc/subuid.1', 'etc/subuid.old']);
+    for (const name of ['subuid.1', 'subuid.old']) rmSync(join(root, 'etc', name));
+  });
+
   it('at any moment leaves whole files, and the next run completes', async () => {
     const lines = Array.from({ length: 2000 }, (_, index) => `old${index}:${1_000_000 + index * 65536}:65536\n`).join(
       '',
@@ -154,6 +165,9 @@ describe('a run that is killed', () => {
     const owners = requireDisjoint(readFileSync(join(root, 'etc/subuid'), 'utf8'));
     expect(owners.filter((owner) => owner.startsWith('user')).sort()).toEqual([...names].sort());
     expect(isoSetup(['user', ...names, '--root', root, '--check']).status).toBe(0);
+    // Whoever takes the locks next clears what the killed ones left of them.
+    for (const file of ['subuid', 'subgid']) writeFileSync(join(root, 'etc', file), lines);
+    expect(isoSetup(['user', ...names, '--root', root]).status).toBe(0);
     expect(listTree(root).filter((line) => /iso-new|sub[ug]id\.(lock|\d)/.test(line))).toEqual([]);
   });
 
