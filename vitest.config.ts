@@ -21,6 +21,7 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: ['test/integration/**/*.test.ts'],
+          globalSetup: ['test/integration/global-setup.ts'],
           // They create users, mounts and namespaces on one machine.
           fileParallelism: false,
           testTimeout: 60_000,
