@@ -30,7 +30,8 @@ export async function fillDisk(guest, directory) {
   // In steps, since a request that does not fit takes nothing.
   await guest.sh(`for step in 1G 64M 1M 4K; do n=0
     while fallocate -l $step ${file}.$step.$n 2>/dev/null; do n=$((n+1)); done; rm -f ${file}.$step.$n; done; sync`);
-  return () => guest.sh(`rm -f ${file}.*`);
+  // auditd stops logging on a full disk; the signal tells it to go on (auditd(8)).
+  return () => guest.sh(`rm -f ${file}.* && pkill -USR2 -x auditd`);
 }
 
 /**
