@@ -4,10 +4,10 @@ import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } fr
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { StageError } from '../tools/stage.mjs';
+import { progress, StageError } from '../tools/stage.mjs';
 import { accelerator } from './accelerator.mjs';
 import { ensureImage } from './image.mjs';
-import { machine, makeDisks } from './machine.mjs';
+import { askMonitor, machine, makeDisks } from './machine.mjs';
 import { scenarios } from './scenarios.mjs';
 import { sshTo } from './ssh.mjs';
 
@@ -91,6 +91,20 @@ export async function bootGuest(name, { keep = false } = {}) {
     await waitForBoot(place, power, ssh);
   }
 
+  /** Nothing of ours is in the guest yet: when it does not come up, it was the emulator, and it gets a second try. */
+  async function firstBoot() {
+    try {
+      await powerOn();
+    } catch (error) {
+      if (!power.isOn()) throw error;
+      const registers = await askMonitor(place, 'info registers -a');
+      progress(`guest "${name}" froze before its first login and is started again\n${registers}`);
+      power.cut();
+      await powerOff(10);
+      await powerOn();
+    }
+  }
+
   async function powerOff(/** @type {number} */ seconds) {
     await power.off(seconds);
     await ssh.disconnect();
@@ -107,6 +121,7 @@ export async function bootGuest(name, { keep = false } = {}) {
     sshArguments: (/** @type {string} */ user) => [...ssh.options, `${user}@127.0.0.1`],
     /** What the kernel and the boot wrote to the serial console so far. */
     console: () => readIfThere(join(place, 'console.log')),
+    monitor: (/** @type {string} */ command) => askMonitor(place, command),
     async reboot() {
       await ssh.shell('systemctl reboot', { timeout: 30 });
       await powerOff(OFF_SECONDS);
@@ -131,7 +146,7 @@ export async function bootGuest(name, { keep = false } = {}) {
     },
   };
   try {
-    await powerOn();
+    await firstBoot();
     if (scenario.ext4Home) await mountExt4Home(guest);
     return guest;
   } catch (error) {

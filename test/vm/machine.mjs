@@ -1,4 +1,5 @@
 // The virtual machine: its disks over the image, and QEMU's command line.
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { run } from '../tools/stage.mjs';
 
@@ -16,6 +17,27 @@ export function makeDisks(place, image, scenario) {
 // Writes are kept by this machine's page cache, so killing QEMU is a power cut for the guest and no more.
 const drive = (file, format) => ['-drive', `file=${file},format=${format},if=virtio,cache=writeback,discard=unmap`];
 
+/**
+ * What QEMU's monitor answers: `info registers -a` tells where a guest hangs that answers nobody else.
+ * @param {string} place
+ * @param {string} command
+ * @returns {Promise<string>}
+ */
+export function askMonitor(place, command) {
+  return new Promise((resolve) => {
+    const socket = connect(join(place, 'monitor'));
+    let text = '';
+    socket.setEncoding('utf8').on('data', (chunk) => {
+      text += chunk;
+    });
+    socket.on('error', (error) => resolve(`${text}${error.message}`));
+    socket.on('close', () => resolve(text));
+    socket.write(`${command}\n`);
+    // The monitor marks no end of an answer.
+    setTimeout(() => socket.destroy(), 2000);
+  });
+}
+
 /** QEMU's options but for the processor. A reboot ends QEMU: whoever booted the guest starts it again. */
 export function machine(place, image, scenario, port) {
   const network = `user,id=net,hostfwd=tcp:127.0.0.1:${port}-:22`;
@@ -27,5 +49,6 @@ export function machine(place, image, scenario, port) {
     ...(scenario.ext4Home ? drive(join(place, 'home.raw'), 'raw') : []),
     ...['-netdev', network, '-device', 'virtio-net-pci,netdev=net', '-device', 'virtio-rng-pci'],
     ...['-chardev', `file,id=console,path=${join(place, 'console.log')},append=on`, '-serial', 'chardev:console'],
+    ...['-monitor', `unix:${join(place, 'monitor')},server=on,wait=off`],
   ];
 }

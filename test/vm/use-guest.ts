@@ -26,6 +26,7 @@ async function storeLogs({ guest }: Lab): Promise<void> {
   const place = join(buildDir, 'vm', guest.name);
   mkdirSync(place, { recursive: true });
   writeFileSync(join(place, 'console.log'), guest.console());
+  writeFileSync(join(place, 'registers.log'), await guest.monitor('info registers -a'));
   for (const [file, command] of [
     ['journal.log', 'journalctl --no-pager --output short-precise'],
     ['audit.log', 'cat /var/log/audit/audit.log'],
