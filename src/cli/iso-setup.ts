@@ -14,8 +14,10 @@ const withCommonOptions = (command: Command) =>
     .option('--json', 'print one JSON object')
     .option('--root <dir>', 'set up the system below this directory: no account sources but its own files');
 
-withCommonOptions(program.command('user').argument('<name...>', 'login names'))
+withCommonOptions(program.command('user').argument('[name...]', 'login names'))
   .description('validate, create, verify and deploy what users need to run containers')
+  .option('--all', "set up everybody whom the policy's [users] means")
+  .option('--from <file>', 'set up the users of this list, one name a line; - is standard input')
   .option('--check', 'change nothing, and exit with status 2 when something differs')
   .addHelpText('after', EXITS)
   .action(async (names: string[], options: SetupCliOptions) =>

@@ -15,6 +15,8 @@ export interface SetupCliOptions {
   json?: boolean;
   root?: string;
   purge?: boolean;
+  all?: boolean;
+  from?: string;
 }
 
 /** As `terraform plan -detailed-exitcode`: 1 would be told apart from an uncaught error by nobody. */
@@ -30,18 +32,23 @@ function rootOf(options: SetupCliOptions): string {
   }
 }
 
+const NOBODY = "nothing to do: the list is empty, and no account is one that the policy's [users] means";
+
 const isDry = (options: SetupCliOptions) => options.dryRun === true || options.check === true;
 
 function toError({ code, what, why, hint }: NonNullable<Plan['error']>): IsoError {
   return new IsoError(code, what, why, { hint });
 }
 
+/** Whoever asks for a list gets one, however long it turns out. */
+const isList = ({ all, from }: SetupCliOptions) => all === true || from !== undefined;
+
 function printPlans(plans: readonly Plan[], options: SetupCliOptions, subjectKey: string): void {
   const shown = plans.filter((plan) => plan.items.length > 0);
   if (options.json) {
     const [only] = plans;
     const value =
-      plans.length === 1 && only
+      plans.length === 1 && only && !isList(options)
         ? planToJson(only, subjectKey)
         : { users: plans.map((plan) => planToJson(plan, subjectKey)) };
     writeOut(`${JSON.stringify(value)}\n`);
@@ -92,9 +99,20 @@ async function planOf(subject: string, options: SetupCliOptions, make: () => Pro
   }
 }
 
-export async function setUpUsers(names: readonly string[], options: SetupCliOptions): Promise<void> {
+async function namesOf(root: string, given: readonly string[], options: SetupCliOptions): Promise<string[]> {
+  if (given.length === 0 && !isList(options)) {
+    throw new IsoError('usage.invalid', 'cannot tell whom to set up', 'give login names, --all or --from FILE');
+  }
+  const { selectUsers } = await import('../setup/select-users.js');
+  return selectUsers(root, { names: given, all: options.all === true, from: options.from });
+}
+
+export async function setUpUsers(given: readonly string[], options: SetupCliOptions): Promise<void> {
   const { provisionUsers } = await import('../setup/provision-users.js');
-  finish(await provisionUsers(names, { root: rootOf(options), dryRun: isDry(options) }), options, 'setup.apply');
+  const root = rootOf(options);
+  const names = await namesOf(root, given, options);
+  if (names.length === 0 && !options.json) writeOut(`${NOBODY}\n`);
+  finish(await provisionUsers(names, { root, dryRun: isDry(options) }), options, 'setup.apply');
 }
 
 export async function setUpSystem(options: SetupCliOptions): Promise<void> {

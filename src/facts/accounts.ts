@@ -1,8 +1,8 @@
 /** Accounts as provisioning needs them: passwd(5), group(5), login.defs(5), and the host's other account sources. */
 import { join } from 'node:path';
-import { IsoError } from '../lib/errors.js';
 import { readPlainFile } from '../sys/atomic-file.js';
 import { run } from '../sys/exec.js';
+import { requireUserName, unknownUser } from './user-name.js';
 
 export interface PasswdEntry {
   name: string;
@@ -12,7 +12,7 @@ export interface PasswdEntry {
   shell: string;
 }
 
-interface GroupEntry {
+export interface GroupEntry {
   name: string;
   gid: number;
   members: string[];
@@ -28,6 +28,16 @@ export interface AccountFiles {
   memberships: Map<string, number[]>;
   /** Lowest uid of an ordinary user (login.defs UID_MIN). */
   uidMin: number;
+  /** Highest uid that useradd(8) gives out (login.defs UID_MAX). */
+  uidMax: number;
+  loginDefs: LoginDefs;
+}
+
+/** The bounds within which useradd(8) finds ranges (login.defs SUB_UID_*); by default those of shadow. */
+export interface LoginDefs {
+  subUidMin: number;
+  subUidMax: number;
+  subUidCount: number;
 }
 
 const ID = /^(?:0|[1-9]\d{0,9})$/;
@@ -42,7 +52,7 @@ export function parsePasswd(text: string): PasswdEntry[] {
 }
 
 /** Lines of group(5). Pure. */
-function parseGroups(text: string): GroupEntry[] {
+export function parseGroups(text: string): GroupEntry[] {
   return text.split('\n').flatMap((line) => {
     const [name = '', , gid = '', members = ''] = line.split(':');
     if (name === '' || !ID.test(gid)) return [];
@@ -70,6 +80,7 @@ function readMemberships(groups: readonly GroupEntry[]): Map<string, number[]> {
 export function readAccountFiles(root: string): AccountFiles {
   const users = parsePasswd(textOf(join(root, 'etc/passwd')));
   const groups = parseGroups(textOf(join(root, 'etc/group')));
+  const defs = textOf(join(root, 'etc/login.defs'));
   return {
     root,
     users,
@@ -77,28 +88,14 @@ export function readAccountFiles(root: string): AccountFiles {
     memberships: readMemberships(groups),
     // The first line of a name counts, as in getpwnam(3).
     byName: new Map([...users].reverse().map((entry) => [entry.name, entry])),
-    uidMin: loginDefsNumber(textOf(join(root, 'etc/login.defs')), 'UID_MIN') ?? 1000,
+    uidMin: loginDefsNumber(defs, 'UID_MIN') ?? 1000,
+    uidMax: loginDefsNumber(defs, 'UID_MAX') ?? 60000,
+    loginDefs: {
+      subUidMin: loginDefsNumber(defs, 'SUB_UID_MIN') ?? 100000,
+      subUidMax: loginDefsNumber(defs, 'SUB_UID_MAX') ?? 600100000,
+      subUidCount: loginDefsNumber(defs, 'SUB_UID_COUNT') ?? 65536,
+    },
   };
-}
-
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what a name may not hold
-const NOT_IN_A_NAME = /[\u0000-\u0020\u007f:,/]|^-|^\.\.?$|^$/;
-
-const unknown = (name: string, why: string) => new IsoError('user.unknown', `cannot find the user ${name}`, why);
-
-/** Refuses text that cannot be one user's name, before any account source is asked. @throws IsoError */
-export function requireUserName(name: string): void {
-  if (NOT_IN_A_NAME.test(name) || name.length > 255) throw unknown(name, 'this is not a user name');
-  if (/^\d+$/.test(name)) {
-    throw new IsoError(
-      'user.refused',
-      `cannot provision ${name}`,
-      'a name of digits only cannot be told from a user id',
-      {
-        hint: `give the login name: \`getent passwd ${name}\` shows it`,
-      },
-    );
-  }
 }
 
 /**
@@ -109,10 +106,10 @@ export async function findAccount(files: AccountFiles, name: string): Promise<Pa
   requireUserName(name);
   const local = files.byName.get(name);
   if (local) return local;
-  if (files.root !== '/') throw unknown(name, `${join(files.root, 'etc/passwd')} has no such name`);
+  if (files.root !== '/') throw unknownUser(name, `${join(files.root, 'etc/passwd')} has no such name`);
   const { stdout } = await run('getent', ['--', 'passwd', name], { accept: [0, 2], timeoutMs: 20_000 });
   const entry = parsePasswd(stdout)[0];
-  if (!entry) throw unknown(name, 'no account source of this host has such a name');
+  if (!entry) throw unknownUser(name, 'no account source of this host has such a name');
   return entry;
 }
 
@@ -140,4 +137,33 @@ export async function findTakenIds(ids: readonly number[]): Promise<number[]> {
     }
   }
   return taken;
+}
+
+const LOOK_UP = { accept: [0, 2], timeoutMs: 20_000 };
+const BATCH = 500;
+
+/** All accounts that can be listed: the local ones first, then what the host's other sources list (getent(1)). */
+export async function listAccounts(files: AccountFiles): Promise<PasswdEntry[]> {
+  if (files.root !== '/') return files.users;
+  const { stdout } = await run('getent', ['passwd'], LOOK_UP);
+  return [...files.users, ...parsePasswd(stdout).filter(({ name }) => !files.byName.has(name))];
+}
+
+/** Accounts by name, from all sources; those that do not exist are left out. */
+export async function lookUpEntries(names: readonly string[]): Promise<PasswdEntry[]> {
+  const entries: PasswdEntry[] = [];
+  for (let from = 0; from < names.length; from += BATCH) {
+    const { stdout } = await run('getent', ['--', 'passwd', ...names.slice(from, from + BATCH)], LOOK_UP);
+    entries.push(...parsePasswd(stdout));
+  }
+  return entries;
+}
+
+/** Groups by name with the members that their sources list; those that do not exist are left out. */
+export async function listGroups(files: AccountFiles, names: readonly string[]): Promise<GroupEntry[]> {
+  const local = files.groups.filter((group) => names.includes(group.name));
+  const others = names.filter((name) => !local.some((group) => group.name === name));
+  if (files.root !== '/' || others.length === 0) return local;
+  const { stdout } = await run('getent', ['--', 'group', ...others], LOOK_UP);
+  return [...local, ...parseGroups(stdout)];
 }

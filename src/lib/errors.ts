@@ -12,6 +12,7 @@ export const ERROR_CODES = {
   'subid.overlap': { exit: 65, hint: 'give one of the users another range, then run iso-setup again' },
   'subid.exhausted': { exit: 78, hint: 'raise subids.max in /etc/iso/policy.toml' },
   'rule.invalid': { exit: 65, hint: 'correct the rule file named above' },
+  'list.invalid': { exit: 65, hint: 'give a file with one login name a line, or - for standard input' },
   'user.unknown': { exit: 66, hint: 'list users with `getent passwd`' },
   'user.refused': { exit: 77, hint: undefined },
   'user.not-provisioned': { exit: 78, hint: 'ask the administrator to run `iso-setup user NAME`' },

@@ -3,6 +3,8 @@ import type { JSONSchemaType } from 'ajv';
 
 /** `/etc/iso/policy.toml` merged over the defaults. Sizes are text as people write them (`10G`), parsed where used. */
 export interface Policy {
+  /** Whom `iso-setup user --all` sets up; an id of 0 stands for UID_MIN and UID_MAX of login.defs(5). */
+  users: { uid_min: number; uid_max: number; groups: string[]; shells: string[] };
   /** Subordinate uid and gid ranges (subuid(5)). */
   subids: { min: number; max: number; count: number };
   /** XFS project quota of a user's container tree; `missing` says what a host without project quota means. */
@@ -26,6 +28,7 @@ export interface Policy {
 }
 
 export const DEFAULT_POLICY: Policy = {
+  users: { uid_min: 0, uid_max: 0, groups: [], shells: [] },
   subids: { min: 524288, max: 1879048191, count: 65536 },
   quota: { size: '10G', reserve: '512M', inodes: 1_000_000, missing: 'report' },
   delegation: { controllers: ['cpu', 'cpuset', 'io', 'memory', 'pids'] },
@@ -52,7 +55,8 @@ export const DEFAULT_POLICY: Policy = {
 };
 
 const size = { type: 'string', pattern: '^(\\d{1,15}(\\.\\d{1,3})?\\s?[kKmMgGtT]?([iI]?[bB])?)?$' } as const;
-const id = { type: 'integer', minimum: 1, maximum: 4294967293 } as const;
+/** Programs that take ids for signed numbers are confused from 2^31 on, and systemd keeps what lies above to itself. */
+const id = { type: 'integer', minimum: 1, maximum: 2147483647 } as const;
 const count = { type: 'integer', minimum: 0, maximum: 4294967295 } as const;
 const cpus = { type: 'number', minimum: 0, maximum: 8192 } as const;
 
@@ -60,8 +64,29 @@ const cpus = { type: 'number', minimum: 0, maximum: 8192 } as const;
 export const policySchema: JSONSchemaType<Policy> = {
   type: 'object',
   additionalProperties: false,
-  required: ['subids', 'quota', 'delegation', 'slice', 'linger', 'run'],
+  required: ['users', 'subids', 'quota', 'delegation', 'slice', 'linger', 'run'],
   properties: {
+    users: {
+      type: 'object',
+      additionalProperties: false,
+      required: ['uid_min', 'uid_max', 'groups', 'shells'],
+      properties: {
+        uid_min: count,
+        uid_max: count,
+        groups: {
+          type: 'array',
+          uniqueItems: true,
+          maxItems: 256,
+          items: { type: 'string', minLength: 1, maxLength: 255 },
+        },
+        shells: {
+          type: 'array',
+          uniqueItems: true,
+          maxItems: 256,
+          items: { type: 'string', pattern: '^/[^\\n:]{1,4095}$' },
+        },
+      },
+    },
     subids: {
       type: 'object',
       additionalProperties: false,

@@ -24,6 +24,11 @@ export function mergePolicy(base: Table, over: Table): Table {
   return Object.fromEntries([...Object.entries(base), ...replaced]);
 }
 
+const PATTERNS = [
+  ['run.capabilities', 'a capability such as CAP_CHOWN'],
+  ['users.shells', 'the path of a shell such as /bin/bash'],
+] as const;
+
 /** What is wrong with one key, by its name in the file: `quota.size`. */
 function problemOf({ instancePath, keyword, params, message }: ErrorObject): string {
   const key = instancePath.slice(1).replaceAll('/', '.');
@@ -31,7 +36,7 @@ function problemOf({ instancePath, keyword, params, message }: ErrorObject): str
     case 'additionalProperties':
       return `${key === '' ? '' : `${key}.`}${params.additionalProperty} is no key of the policy`;
     case 'pattern':
-      return `${key} is not ${key.startsWith('run.capabilities') ? 'a capability such as CAP_CHOWN' : 'a size such as 512M or 10G'}`;
+      return `${key} is not ${PATTERNS.find(([start]) => key.startsWith(start))?.[1] ?? 'a size such as 512M or 10G'}`;
     case 'enum':
       return `${key} is none of ${params.allowedValues.join(', ')}`;
     default:

@@ -1,10 +1,11 @@
 /** `iso-setup remove`: facts, plan, apply. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { findAccount, type PasswdEntry, readAccountFiles, readGroupsOf, requireUserName } from '../facts/accounts.js';
+import { findAccount, type PasswdEntry, readAccountFiles, readGroupsOf } from '../facts/accounts.js';
 import { type HomeFacts, homeUser, observeHome } from '../facts/home.js';
 import { resolveHome } from '../facts/home-path.js';
 import { type IdRange, overlaps, rangesOf } from '../facts/subids.js';
+import { requireUserName } from '../facts/user-name.js';
 import { hasErrno, IsoError } from '../lib/errors.js';
 import { readPlainFile } from '../sys/atomic-file.js';
 import type { HomeUser } from '../sys/home.js';
