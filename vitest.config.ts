@@ -34,8 +34,8 @@ export default defineConfig({
           name: 'vm',
           include: ['test/vm/**/*.test.ts'],
           globalSetup: ['test/vm/global-setup.mjs'],
-          // One guest at a time: it emulates two processors.
-          fileParallelism: false,
+          // Guests at a time: each takes one core.
+          maxWorkers: 2,
           testTimeout: 300_000,
           // The first boot may build the guest's image.
           hookTimeout: 900_000,

@@ -8,9 +8,12 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
+  rmdirSync,
   rmSync,
+  statSync,
   symlinkSync,
   truncateSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { homedir } from 'node:os';
@@ -69,6 +72,7 @@ function fill(suite, disk, place) {
     copyKernel(root, place);
   } finally {
     quiet('umount', ['--', root]);
+    rmdirSync(root);
   }
 }
 
@@ -90,12 +94,19 @@ function build(suite, image) {
   }
 }
 
-/** Images of older recipes, which nothing asks for any more. */
-function prune(suite, image) {
-  for (const name of readdirSync(cacheDir)) {
+const UNUSED_MS = 24 * 3600 * 1000;
+
+/** Images of older recipes that nobody booted for a day; other checkouts may still ask for younger ones. */
+function prune(suite) {
+  for (const name of readdirSync(cacheDir).filter((entry) => entry.startsWith(`${suite}-`))) {
     const path = join(cacheDir, name);
-    if (name.startsWith(`${suite}-`) && !path.startsWith(image)) rmSync(path, { recursive: true, force: true });
+    if (Date.now() - statSync(path).mtimeMs > UNUSED_MS) rmSync(path, { recursive: true, force: true });
   }
+}
+
+function noteUse(image) {
+  const now = new Date();
+  utimesSync(image, now, now);
 }
 
 /**
@@ -105,11 +116,14 @@ function prune(suite, image) {
  */
 export function ensureImage(suite) {
   const image = join(cacheDir, `${suite}-${recipeDigest(suite)}`);
-  if (existsSync(image)) return image;
+  if (existsSync(image)) {
+    noteUse(image);
+    return image;
+  }
   if (process.getuid() !== 0) throw new StageError('building a guest image mounts a file system, which needs root');
   const since = Date.now();
   build(suite, image);
-  prune(suite, image);
+  prune(suite);
   progress(`Debian ${suite}: image built in ${((Date.now() - since) / 1000).toFixed(0)} s`);
   return image;
 }
