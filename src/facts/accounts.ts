@@ -1,5 +1,6 @@
 /** Accounts as provisioning needs them: passwd(5), group(5), login.defs(5), and the host's other account sources. */
 import { join } from 'node:path';
+import { IsoError } from '../lib/errors.js';
 import { readPlainFile } from '../sys/atomic-file.js';
 import { run } from '../sys/exec.js';
 import { requireUserName, unknownUser } from './user-name.js';
@@ -24,6 +25,7 @@ export interface AccountFiles {
   users: PasswdEntry[];
   groups: GroupEntry[];
   byName: Map<string, PasswdEntry>;
+  byUid: Map<number, PasswdEntry>;
   /** User name -> the groups that list it. */
   memberships: Map<string, number[]>;
   /** Lowest uid of an ordinary user (login.defs UID_MIN). */
@@ -86,8 +88,9 @@ export function readAccountFiles(root: string): AccountFiles {
     users,
     groups,
     memberships: readMemberships(groups),
-    // The first line of a name counts, as in getpwnam(3).
+    // The first line of a name or uid counts, as in getpwnam(3) and getpwuid(3).
     byName: new Map([...users].reverse().map((entry) => [entry.name, entry])),
+    byUid: new Map([...users].reverse().map((entry) => [entry.uid, entry])),
     uidMin: loginDefsNumber(defs, 'UID_MIN') ?? 1000,
     uidMax: loginDefsNumber(defs, 'UID_MAX') ?? 60000,
     loginDefs: {
@@ -111,6 +114,22 @@ export async function findAccount(files: AccountFiles, name: string): Promise<Pa
   const entry = parsePasswd(stdout)[0];
   if (!entry) throw unknownUser(name, 'no account source of this host has such a name');
   return entry;
+}
+
+/**
+ * Of several names of one uid only the first can have ranges: newuidmap(1) asks for the name of the uid, and what it does
+ * not find there is not the user's.
+ * @throws IsoError user.refused for the others
+ */
+export async function requireFirstName(files: AccountFiles, { name, uid }: PasswdEntry): Promise<void> {
+  let first = files.byUid.get(uid)?.name;
+  if (first === undefined && files.root === '/') {
+    const { stdout } = await run('getent', ['--', 'passwd', String(uid)], { accept: [0, 2], timeoutMs: 20_000 });
+    first = parsePasswd(stdout)[0]?.name;
+  }
+  if (first === undefined || first === name) return;
+  const why = `its uid ${uid} is the one of ${first}, and the kernel knows only uids`;
+  throw new IsoError('user.refused', `cannot provision ${name}`, why, { hint: `run \`iso-setup user ${first}\`` });
 }
 
 /** The groups a login of the user would have, its primary group apart (initgroups(3)). */
@@ -141,6 +160,15 @@ export async function findTakenIds(ids: readonly number[]): Promise<number[]> {
 
 const LOOK_UP = { accept: [0, 2], timeoutMs: 20_000 };
 const BATCH = 500;
+
+/** All ids of accounts and groups that the host's sources list. */
+export async function listIds(): Promise<number[]> {
+  const [users, groups] = [await run('getent', ['passwd'], LOOK_UP), await run('getent', ['group'], LOOK_UP)];
+  return [
+    ...parsePasswd(users.stdout).flatMap(({ uid, gid }) => [uid, gid]),
+    ...parseGroups(groups.stdout).map(({ gid }) => gid),
+  ];
+}
 
 /** All accounts that can be listed: the local ones first, then what the host's other sources list (getent(1)). */
 export async function listAccounts(files: AccountFiles): Promise<PasswdEntry[]> {

@@ -7,7 +7,7 @@ import { type PasswdEntry, parsePasswd } from './accounts.js';
 import { TREE } from './container-record.js';
 import { hasFuseBelow, readMounts } from './mounts.js';
 import { readSubidLines } from './subid-lines.js';
-import { type IdRange, rangesOf } from './subids.js';
+import { type IdRange, rangesOf, shownText } from './subids.js';
 
 export type Account = Pick<PasswdEntry, 'name' | 'uid' | 'gid' | 'home'>;
 
@@ -60,7 +60,9 @@ function provisionedAmong(accounts: readonly Account[]): ProvisionedUser[] {
 
 /** All provisioned users, by uid. For root: others cannot look into homes. */
 export async function readProvisionedUsers(): Promise<ProvisionedUser[]> {
-  const owners = new Set(readSubidLines('/etc/subuid').flatMap((line) => (line.kind === 'range' ? [line.owner] : [])));
+  const owners = new Set(
+    readSubidLines('/etc/subuid').flatMap((line) => (line.kind === 'range' ? [shownText(line.owner)] : [])),
+  );
   const byUid = new Map((await lookUpAccounts([...owners])).map((account) => [account.uid, account]));
   return provisionedAmong([...byUid.values()]).sort((a, b) => a.uid - b.uid);
 }

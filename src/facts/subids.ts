@@ -21,6 +21,21 @@ export interface IdRange {
 }
 
 const DECIMAL = /^(?:0|[1-9]\d{0,14})$/;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: what C programs take for the end, or a terminal for a command
+const CONTROL = /[\u0000-\u001f\u007f]/;
+
+/**
+ * A name as the file holds it: its UTF-8 bytes as latin-1. Characters beyond U+00FF would otherwise lose their upper bits
+ * on the way to the file, and one such as U+010A become a newline.
+ */
+export function ownerText(name: string): string {
+  return Buffer.from(name, 'utf8').toString('latin1');
+}
+
+/** A line or owner of the file for people, or for getent(1). */
+export function shownText(text: string): string {
+  return Buffer.from(text, 'latin1').toString('utf8');
+}
 
 function parseLine(text: string): SubidLine {
   const broken = (problem: string): SubidLine => ({ kind: 'broken', text, problem });
@@ -32,6 +47,7 @@ function parseLine(text: string): SubidLine {
     // NIS entries, which shadow keeps as well (passwd(5), nsswitch.conf(5) compat).
     return /^[+-]/.test(text) ? { kind: 'other', text } : broken('it is not OWNER:START:COUNT');
   }
+  if (CONTROL.test(text)) return broken('it holds a control character');
   if (!DECIMAL.test(start)) return broken(`its start '${start}' is not a plain decimal number`);
   if (!DECIMAL.test(count)) return broken(`its count '${count}' is not a plain decimal number`);
   const range = { start: Number(start), count: Number(count) };
@@ -55,17 +71,19 @@ export function formatSubids(lines: readonly SubidLine[]): string {
   return lines.map((line) => `${line.text}\n`).join('');
 }
 
-/** A new line for an owner. */
-export function rangeLine(owner: string, range: IdRange): SubidLine {
+/** A new line for a user. */
+export function rangeLine(name: string, range: IdRange): SubidLine & IdRange {
+  const owner = ownerText(name);
   return { kind: 'range', text: `${owner}:${range.start}:${range.count}`, owner, ...range };
 }
 
 /** The ranges of a user, by name and by decimal uid, in file order: what newuidmap(1) lets the user map. */
 export function rangesOf(lines: readonly SubidLine[], user: { name: string; uid: number }): IdRange[] {
   const uid = String(user.uid);
+  const name = ownerText(user.name);
   const ranges: IdRange[] = [];
   for (const line of lines) {
-    if (line.kind === 'range' && (line.owner === user.name || line.owner === uid)) {
+    if (line.kind === 'range' && (line.owner === name || line.owner === uid)) {
       ranges.push({ start: line.start, count: line.count });
     }
   }

@@ -1,5 +1,5 @@
 /** Subordinate ranges of all users of a call: one lock, one write, one reading back. */
-import { rangesByOwner } from '../facts/subids.js';
+import { ownerText, rangesByOwner } from '../facts/subids.js';
 import { asIsoError, IsoError } from '../lib/errors.js';
 import { isTodo, type Job, noteDone, noteFailure, noteReadBack } from './job.js';
 import type { Item, Plan, StepArgs } from './step.js';
@@ -32,7 +32,7 @@ async function add(waiting: readonly Waiting<'subids.add'>[], root: string, fact
 function verify(waiting: readonly Waiting<'subids.verify'>[], root: string): void {
   const byOwner = { uid: rangesByOwner(readSubidFile(root, 'uid')), gid: rangesByOwner(readSubidFile(root, 'gid')) };
   for (const { plan, item, args } of waiting) {
-    const ranges = [args.owner, String(args.uid)].flatMap((owner) => byOwner[args.id].get(owner) ?? []);
+    const ranges = [ownerText(args.owner), String(args.uid)].flatMap((owner) => byOwner[args.id].get(owner) ?? []);
     const found = ranges.find((range) => range.count >= args.count);
     if (found) {
       item.desired = `${args.owner}:${found.start}:${found.count}`;

@@ -1,5 +1,15 @@
 /** Which subordinate ranges a user has, and a free one when there is none: FACTS of subuid(5), nothing of the host. Pure. */
-import { type IdRange, lastId, mergeRanges, rangesByOwner, type SubidLine } from '../facts/subids.js';
+import type { LoginDefs, PasswdEntry } from '../facts/accounts.js';
+import { FIRST_FRESH, LAST_FRESH, RESERVED } from '../facts/reserved-ids.js';
+import {
+  type IdRange,
+  lastId,
+  mergeRanges,
+  overlaps,
+  ownerText,
+  rangesByOwner,
+  type SubidLine,
+} from '../facts/subids.js';
 import { IsoError } from '../lib/errors.js';
 import type { Policy } from '../policy/policy.js';
 
@@ -15,6 +25,14 @@ export interface IdSpace {
   realIds: readonly number[];
 }
 
+/** What the allocator needs to know beside the files. */
+export interface AllocatorFacts {
+  policy: Policy['subids'];
+  /** Decimal uids and further names of accounts -> the name by which the account goes, both as lines hold them. */
+  names: ReadonlyMap<string, string>;
+  loginDefs: LoginDefs;
+}
+
 export type IdSpaces = Record<IdKind, IdSpace>;
 
 /** What a user has in one space: `fresh` is missing from the file and free. */
@@ -25,8 +43,6 @@ export interface UserRanges {
 
 /** Starts are multiples of this, as systemd and nspawn expect of container ranges. */
 const ALIGNMENT = 65536;
-/** The overflow ids and (uid16)-1: never anybody's. */
-const NEVER: IdRange = { start: 65534, count: 2 };
 
 export const formatRange = (owner: string, range: IdRange) => `${owner}:${range.start}:${range.count}`;
 const alignUp = (id: number) => Math.ceil(id / ALIGNMENT) * ALIGNMENT;
@@ -46,9 +62,9 @@ export function requireSound(space: IdSpace): void {
 
 /** Walks the free blocks of a space upwards. Users ask one after the other, so all of them cost one walk. */
 function freeBlocks(busy: readonly IdRange[], policy: Policy['subids']) {
-  let at = alignUp(policy.min);
+  let at = alignUp(Math.max(policy.min, FIRST_FRESH));
   let index = 0;
-  const lastStart = policy.max - policy.count + 1;
+  const lastStart = Math.min(policy.max, LAST_FRESH) - policy.count + 1;
   /** The lowest free start that is at least `from`. */
   return (from: number): number | undefined => {
     at = Math.max(at, alignUp(from));
@@ -106,7 +122,7 @@ function indexSpace(space: IdSpace, policy: Policy['subids'], ownerOf: (owner: s
   const lines = space.lines.flatMap((line) =>
     line.kind === 'range' ? [{ start: line.start, count: line.count }] : [],
   );
-  const busy = mergeRanges([...lines, ...ids.map((start) => ({ start, count: 1 })), NEVER]);
+  const busy = mergeRanges([...lines, ...ids.map((start) => ({ start, count: 1 })), ...RESERVED]);
   const byOwner = rangesByOwner(space.lines);
   return { space, ids, byOwner, conflicts: findConflicts(space, ownerOf), nextFree: freeBlocks(busy, policy) };
 }
@@ -114,37 +130,64 @@ function indexSpace(space: IdSpace, policy: Policy['subids'], ownerOf: (owner: s
 /** The ranges that a user has already. @throws IsoError subid.overlap when others could use the same ids */
 function presentRanges(index: Indexed, user: { name: string; uid: number }): IdRange[] {
   const { file } = index.space;
-  const present = [user.name, String(user.uid)].flatMap((owner) => index.byOwner.get(owner) ?? []);
+  const owner = ownerText(user.name);
+  const present = [owner, String(user.uid)].flatMap((one) => index.byOwner.get(one) ?? []);
   const refuse = (why: string) =>
     new IsoError('subid.overlap', `cannot use the ranges of ${user.name} in ${file}`, why);
-  const conflict = present.length > 0 ? index.conflicts.get(user.name) : undefined;
+  const conflict = present.length > 0 ? index.conflicts.get(owner) : undefined;
   if (conflict !== undefined) throw refuse(conflict);
   for (const range of present) {
-    const id = firstInside(index.ids, range) ?? firstInside([NEVER.start, lastId(NEVER)], range);
-    if (id !== undefined) throw refuse(`'${formatRange(user.name, range)}' holds ${id}, a real or reserved id`);
+    const reserved = RESERVED.find((one) => overlaps(one, range));
+    const id = firstInside(index.ids, range) ?? (overlaps(range, ownId(user)) ? user.uid : undefined);
+    const what = id !== undefined ? `${id}, the id of an account or group` : reserved?.why;
+    if (what !== undefined) throw refuse(`'${formatRange(user.name, range)}' holds ${what}`);
   }
   return present;
 }
 
-function exhausted(policy: Policy['subids']): IsoError {
+/** Directories cannot be listed, so the user's own id may be in no list: newuidmap(1) maps it beside the ranges. */
+const ownId = ({ uid }: { uid: number }): IdRange => ({ start: uid, count: 1 });
+
+function exhausted({ policy, loginDefs }: AllocatorFacts): IsoError {
+  const { subUidMin, subUidMax, subUidCount } = loginDefs;
+  const { min, max, count } = policy;
+  const blocks = Math.max(0, Math.floor((Math.min(max, LAST_FRESH) + 1 - alignUp(min)) / count));
+  const users = subUidCount === 0 ? 0 : Math.floor((subUidMax - subUidMin + 1) / subUidCount);
   return new IsoError(
     'subid.exhausted',
-    `cannot find ${policy.count} free subordinate ids`,
-    `no aligned block is left between subids.min ${policy.min} and subids.max ${policy.max}`,
+    `cannot find ${count} free subordinate ids`,
+    `no aligned block is left between subids.min ${min} and subids.max ${max}, which hold ${blocks} ranges of subids.count ${count}`,
+    {
+      hint:
+        `raise subids.max (at most ${LAST_FRESH}) or lower subids.count in /etc/iso/policy.toml; useradd(8) goes by ` +
+        `SUB_UID_MIN ${subUidMin}, SUB_UID_MAX ${subUidMax}, SUB_UID_COUNT ${subUidCount} and the same of SUB_GID_ in ` +
+        `/etc/login.defs, which hold ${users} users`,
+    },
   );
+}
+
+/** All spellings of an owner: its decimal uid, and further names with the same uid, of which the first in passwd(5) counts. */
+export function spellings(users: readonly PasswdEntry[]): Map<string, string> {
+  const names = new Map<string, string>();
+  for (const { name, uid } of users) {
+    const first = names.get(String(uid));
+    if (first === undefined) names.set(String(uid), ownerText(name));
+    else names.set(ownerText(name), first);
+  }
+  return names;
 }
 
 /**
  * Gives users their ranges, one after the other, in time linear in users and lines. A range of at least the policy's
  * size is kept; a user without one gets the lowest block that is free in both files, the same for uids and gids when
- * both are missing. `names` maps decimal uids to names, since a line may be keyed by either.
+ * both are missing.
  * @throws IsoError subid.corrupt at once; subid.overlap and subid.exhausted for the user who is asked for
  */
 export function createAllocator(
   spaces: IdSpaces,
-  policy: Policy['subids'],
-  names: ReadonlyMap<string, string>,
+  facts: AllocatorFacts,
 ): (user: { name: string; uid: number }) => Record<IdKind, UserRanges> {
+  const { policy, names } = facts;
   const ownerOf = (owner: string) => names.get(owner) ?? owner;
   const index = { uid: indexSpace(spaces.uid, policy, ownerOf), gid: indexSpace(spaces.gid, policy, ownerOf) };
   let from = policy.min;
@@ -157,8 +200,9 @@ export function createAllocator(
     for (let last = -1; short.length > 0 && start !== undefined && start !== last; ) {
       last = start;
       for (const kind of short) start = start === undefined ? undefined : index[kind].nextFree(start);
+      if (start !== undefined && overlaps({ start, count: policy.count }, ownId(user))) start = alignUp(user.uid + 1);
     }
-    if (start === undefined) throw exhausted(policy);
+    if (start === undefined) throw exhausted(facts);
     if (short.length > 0) from = start + policy.count;
     const fresh = (kind: IdKind) => (isShort(kind) ? { start: start as number, count: policy.count } : undefined);
     return {

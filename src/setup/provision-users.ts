@@ -4,16 +4,15 @@ import { join } from 'node:path';
 import {
   type AccountFiles,
   findAccount,
-  findTakenIds,
   type PasswdEntry,
   readAccountFiles,
   readGroupsOf,
+  requireFirstName,
 } from '../facts/accounts.js';
 import { homeUser, observeHome } from '../facts/home.js';
 import { resolveHome } from '../facts/home-path.js';
 import { projectOf, readHomeQuota } from '../facts/home-quota.js';
 import { type FeatureFacts, readFeatures, readTools, type ToolFact } from '../facts/setup-host.js';
-import { lastId } from '../facts/subids.js';
 import { asIsoError, IsoError } from '../lib/errors.js';
 import type { Policy } from '../policy/policy.js';
 import { readPolicy } from '../policy/read-policy.js';
@@ -24,7 +23,7 @@ import { DELEGATION_FILE, HOST_FILES, SLICE_TEMPLATE, sliceFile, sliceTemplateVa
 import { FILES, type HostContainers, LABELS, labelOf, OBSERVED, userTemplateValues } from './desired-user.js';
 import type { Job } from './job.js';
 import { planDelegation } from './plan-host.js';
-import { createAllocator, type UserRanges } from './plan-subids.js';
+import { createAllocator, spellings, type UserRanges } from './plan-subids.js';
 import { type HostFile, planUser, type UserFacts } from './plan-user.js';
 import { readHostNotes, readPresent, renderHostFile } from './provision-host.js';
 import { type CheckedTemplate, readPublicFile, readTemplates, render } from './read-templates.js';
@@ -33,6 +32,7 @@ import { withSetupLock } from './setup-lock.js';
 import { parseUserState, userStateFile } from './state.js';
 import type { Item, Plan } from './step.js';
 import { type AllocationFacts, readSubidFile, toSpaces } from './subid-files.js';
+import { takenIds } from './taken-ids.js';
 
 export interface SetupOptions {
   /** Absolute, without symbolic links; `/` for this host. */
@@ -52,6 +52,8 @@ interface Shared {
   features: FeatureFacts;
   delegation: Item[];
   allocation: AllocationFacts;
+  /** Uids that have a plan. */
+  planned: Set<number>;
   allocate: (user: { name: string; uid: number }) => Record<'uid' | 'gid', UserRanges>;
 }
 
@@ -65,7 +67,8 @@ function allocationFacts(accounts: AccountFiles, policy: Policy, taken: readonly
       uid: [...accounts.users.map((user) => user.uid), ...taken],
       gid: [...accounts.groups.map((group) => group.gid), ...accounts.users.map((user) => user.gid), ...taken],
     },
-    names: new Map(accounts.users.map((user) => [String(user.uid), user.name])),
+    names: spellings(accounts.users),
+    loginDefs: accounts.loginDefs,
   };
 }
 
@@ -93,7 +96,8 @@ async function readShared(root: string, taken: readonly number[]): Promise<Share
     features,
     delegation: delegation ? planDelegation(delegation, { ...readHostNotes(root), features }) : [],
     allocation,
-    allocate: createAllocator(toSpaces(lines, allocation), policy.subids, allocation.names),
+    planned: new Set(),
+    allocate: createAllocator(toSpaces(lines, allocation), allocation),
   };
 }
 
@@ -128,10 +132,14 @@ async function checkRendered(shared: Shared, items: readonly Item[]): Promise<vo
   }
 }
 
-async function planOne(shared: Shared, name: string, delegation: readonly Item[]): Promise<Job> {
+async function planOne(shared: Shared, name: string, delegation: readonly Item[]): Promise<Job | undefined> {
   const { root, accounts, isRoot } = shared;
   const account = await findAccount(accounts, name);
   requireOrdinary(account, accounts.uidMin);
+  await requireFirstName(accounts, account);
+  // A directory may answer to several spellings of one name.
+  if (shared.planned.has(account.uid)) return undefined;
+  shared.planned.add(account.uid);
   if (!isRoot && process.geteuid?.() !== account.uid) {
     throw new IsoError('permission.denied', `cannot set up ${account.name}`, 'only root can set up another user', {
       hint: `run \`sudo iso-setup user ${account.name}\``,
@@ -170,7 +178,8 @@ async function planAll(shared: Shared, names: readonly string[]): Promise<Job[]>
   const jobs: Job[] = [];
   for (const name of new Set(names)) {
     try {
-      jobs.push(await planOne(shared, name, jobs.some((job) => job.user) ? [] : shared.delegation));
+      const job = await planOne(shared, name, jobs.some((one) => one.user) ? [] : shared.delegation);
+      if (job) jobs.push(job);
     } catch (thrown) {
       const error = asIsoError(thrown);
       if (error.code === 'internal') throw thrown;
@@ -183,12 +192,6 @@ async function planAll(shared: Shared, names: readonly string[]): Promise<Job[]>
 const newRanges = (jobs: readonly Job[]) =>
   jobs.flatMap(({ plan }) => plan.items.flatMap(({ step }) => (step?.kind === 'subids.add' ? [step.args] : [])));
 
-/** Directories such as LDAP cannot be listed, so they are asked for the ends of each new range (CVE-2024-56433). */
-async function takenEnds(root: string, jobs: readonly Job[]): Promise<number[]> {
-  const ends = newRanges(jobs).flatMap(({ range }) => [range.start, lastId(range)]);
-  return root === '/' && ends.length > 0 ? findTakenIds([...new Set(ends)]) : [];
-}
-
 const MAX_ROUNDS = 64;
 
 async function plan(root: string, names: readonly string[]): Promise<{ shared: Shared; jobs: Job[] }> {
@@ -196,7 +199,13 @@ async function plan(root: string, names: readonly string[]): Promise<{ shared: S
   for (let round = 0; ; round += 1) {
     const shared = await readShared(root, taken);
     const jobs = await planAll(shared, names);
-    const found = await takenEnds(root, jobs);
+    const uids = jobs.flatMap(({ plan: { uid } }) => (uid === undefined ? [] : [uid]));
+    const found = await takenIds(
+      root,
+      newRanges(jobs).map(({ range }) => range),
+      uids,
+      round === 0,
+    );
     if (found.length === 0) return { shared, jobs };
     if (round === MAX_ROUNDS) {
       throw new IsoError(

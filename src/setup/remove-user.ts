@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { findAccount, type PasswdEntry, readAccountFiles, readGroupsOf } from '../facts/accounts.js';
 import { type HomeFacts, homeUser, observeHome } from '../facts/home.js';
 import { resolveHome } from '../facts/home-path.js';
-import { type IdRange, overlaps, rangesOf } from '../facts/subids.js';
+import { type IdRange, overlaps, ownerText, rangesOf } from '../facts/subids.js';
 import { requireUserName } from '../facts/user-name.js';
 import { hasErrno, IsoError } from '../lib/errors.js';
 import { readPlainFile } from '../sys/atomic-file.js';
@@ -77,7 +77,9 @@ function readLines(root: string, name: string, uid: number | undefined): RemoveF
   const ours = readRangesState(root);
   const of = (id: IdKind) => {
     const lines = readSubidFile(root, id).filter((line) => line.kind === 'range');
-    const present = lines.filter((line) => line.owner === name || line.owner === String(uid)).map((line) => line.text);
+    const present = lines
+      .filter((line) => line.owner === ownerText(name) || line.owner === String(uid))
+      .map((line) => line.text);
     return { present, ours: present.filter((text) => ours[id].includes(text)) };
   };
   return { uid: of('uid'), gid: of('gid') };

@@ -1,7 +1,6 @@
 /** /etc/subuid and /etc/subgid: read, and rewritten together under shadow's locks with every foreign line kept. */
 import { join } from 'node:path';
-import { formatSubids, parseSubids, rangeLine, type SubidLine } from '../facts/subids.js';
-import type { Policy } from '../policy/policy.js';
+import { formatSubids, ownerText, parseSubids, rangeLine, type SubidLine } from '../facts/subids.js';
 import {
   type FileMode,
   keepBackup,
@@ -11,7 +10,14 @@ import {
   replaceFile,
 } from '../sys/atomic-file.js';
 import { withSubidLocks } from '../sys/shadow-lock.js';
-import { createAllocator, formatRange, ID_KINDS, type IdKind, type IdSpaces } from './plan-subids.js';
+import {
+  type AllocatorFacts,
+  createAllocator,
+  formatRange,
+  ID_KINDS,
+  type IdKind,
+  type IdSpaces,
+} from './plan-subids.js';
 import { formatState, parseRangesState, RANGES_FILE, type RangesState, STATE_DIR } from './state.js';
 
 const subidFile = (root: string, id: IdKind) => join(root, `etc/sub${id}`);
@@ -60,11 +66,8 @@ export interface RangeRequest {
 }
 
 /** What allocation needs to know beside the files. */
-export interface AllocationFacts {
-  policy: Policy['subids'];
+export interface AllocationFacts extends AllocatorFacts {
   realIds: Record<IdKind, readonly number[]>;
-  /** Decimal uid -> name. */
-  names: ReadonlyMap<string, string>;
 }
 
 /** The two files and the real ids as the allocator takes them. */
@@ -87,7 +90,7 @@ export async function addRanges(
 ): Promise<Map<string, Partial<Record<IdKind, string>>>> {
   return withSubidLocks(join(root, 'etc'), async () => {
     const before = { uid: readSubidFile(root, 'uid'), gid: readSubidFile(root, 'gid') };
-    const allocate = createAllocator(toSpaces(before, facts), facts.policy, facts.names);
+    const allocate = createAllocator(toSpaces(before, facts), facts);
     const added = { uid: [] as SubidLine[], gid: [] as SubidLine[] };
     const result = new Map<string, Partial<Record<IdKind, string>>>();
     for (const user of users) {
@@ -121,14 +124,14 @@ export async function removeRanges(root: string, name: string): Promise<string[]
     const ours = readRangesState(root);
     const removed: string[] = [];
     const before = { uid: readSubidFile(root, 'uid'), gid: readSubidFile(root, 'gid') };
-    const isTaken = (id: IdKind, text: string) => text.startsWith(`${name}:`) && ours[id].includes(text);
+    const isTaken = (id: IdKind, text: string) => text.startsWith(`${ownerText(name)}:`) && ours[id].includes(text);
     const keep = (id: IdKind) => {
       const kept = before[id].filter((line) => !isTaken(id, line.text));
       removed.push(...before[id].filter((line) => isTaken(id, line.text)).map((line) => `/etc/sub${id} ${line.text}`));
       return kept.length === before[id].length ? before[id] : kept;
     };
     writeFiles(root, before, { uid: keep('uid'), gid: keep('gid') });
-    const rest = (id: IdKind) => ours[id].filter((text) => !text.startsWith(`${name}:`));
+    const rest = (id: IdKind) => ours[id].filter((text) => !text.startsWith(`${ownerText(name)}:`));
     if (ours.uid.length > 0 || ours.gid.length > 0) {
       replaceFile(join(root, RANGES_FILE), formatState({ schema: 1, uid: rest('uid'), gid: rest('gid') }), STATE_MODE);
     }

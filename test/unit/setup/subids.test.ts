@@ -77,8 +77,9 @@ const spaces = (uid: string, gid = uid, realIds: number[] = []): IdSpaces => ({
   gid: { file: '/etc/subgid', lines: parseSubids(gid), realIds },
 });
 const policy = DEFAULT_POLICY.subids;
+const loginDefs = { subUidMin: 100000, subUidMax: 600100000, subUidCount: 65536 };
 const allocator = (of: IdSpaces, over: Partial<typeof policy> = {}) =>
-  createAllocator(of, { ...policy, ...over }, new Map());
+  createAllocator(of, { policy: { ...policy, ...over }, names: new Map(), loginDefs });
 const codeOf = (run: () => unknown): string => {
   try {
     run();
@@ -166,7 +167,7 @@ describe('createAllocator', () => {
 
   it('does not mind what others share among themselves, nor two lines of one user', () => {
     const text = 'bob:100000:65536\ncarol:100000:65536\nalice:300000:65536\n1000:300000:65536\n';
-    const allocate = createAllocator(spaces(text, text), policy, new Map([['1000', 'alice']]));
+    const allocate = createAllocator(spaces(text, text), { policy, names: new Map([['1000', 'alice']]), loginDefs });
     expect(allocate({ name: 'alice', uid: 1000 }).uid.fresh).toBeUndefined();
   });
 
