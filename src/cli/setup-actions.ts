@@ -16,6 +16,7 @@ export interface SetupCliOptions {
   root?: string;
   purge?: boolean;
   all?: boolean;
+  repair?: boolean;
   from?: string;
 }
 
@@ -46,11 +47,13 @@ const isList = ({ all, from }: SetupCliOptions) => all === true || from !== unde
 function printPlans(plans: readonly Plan[], options: SetupCliOptions, subjectKey: string): void {
   const shown = plans.filter((plan) => plan.items.length > 0);
   if (options.json) {
+    // A repair is of the two files, not of a user.
+    const keyOf = ({ uid }: Plan) => (options.repair && uid === undefined ? 'files' : subjectKey);
     const [only] = plans;
     const value =
       plans.length === 1 && only && !isList(options)
-        ? planToJson(only, subjectKey)
-        : { users: plans.map((plan) => planToJson(plan, subjectKey)) };
+        ? planToJson(only, keyOf(only))
+        : { users: plans.map((plan) => planToJson(plan, keyOf(plan))) };
     writeOut(`${JSON.stringify(value)}\n`);
     return;
   }
@@ -101,18 +104,33 @@ async function planOf(subject: string, options: SetupCliOptions, make: () => Pro
 
 async function namesOf(root: string, given: readonly string[], options: SetupCliOptions): Promise<string[]> {
   if (given.length === 0 && !isList(options)) {
+    if (options.repair) return [];
     throw new IsoError('usage.invalid', 'cannot tell whom to set up', 'give login names, --all or --from FILE');
   }
   const { selectUsers } = await import('../setup/select-users.js');
   return selectUsers(root, { names: given, all: options.all === true, from: options.from });
 }
 
+async function repairFiles(root: string, options: SetupCliOptions) {
+  const { repairRanges } = await import('../setup/repair-ranges.js');
+  let lines: Awaited<ReturnType<typeof repairRanges>>['lines'] | undefined;
+  const plan = await planOf('subordinate ids', options, async () => {
+    const made = await repairRanges(root, { dryRun: isDry(options) });
+    lines = made.lines;
+    return made.plan;
+  });
+  return { plan, lines };
+}
+
 export async function setUpUsers(given: readonly string[], options: SetupCliOptions): Promise<void> {
   const { provisionUsers } = await import('../setup/provision-users.js');
   const root = rootOf(options);
   const names = await namesOf(root, given, options);
-  if (names.length === 0 && !options.json) writeOut(`${NOBODY}\n`);
-  finish(await provisionUsers(names, { root, dryRun: isDry(options) }), options, 'setup.apply');
+  const dryRun = isDry(options);
+  const repair = options.repair ? await repairFiles(root, options) : undefined;
+  if (names.length === 0 && !repair && !options.json) writeOut(`${NOBODY}\n`);
+  const plans = names.length === 0 ? [] : await provisionUsers(names, { root, dryRun, repair: repair?.lines });
+  finish(repair ? [repair.plan, ...plans] : plans, options, 'setup.apply');
 }
 
 export async function setUpSystem(options: SetupCliOptions): Promise<void> {

@@ -8,8 +8,14 @@ export const ERROR_CODES = {
   'usage.invalid': { exit: 64, hint: 'run the command with --help to see its options' },
   'policy.invalid': { exit: 65, hint: 'correct /etc/iso/policy.toml or the file named above' },
   'template.invalid': { exit: 65, hint: 'correct the template in /etc/iso/templates or remove it' },
-  'subid.corrupt': { exit: 65, hint: 'correct the named line by hand, then run iso-setup again' },
-  'subid.overlap': { exit: 65, hint: 'give one of the users another range, then run iso-setup again' },
+  'subid.corrupt': {
+    exit: 65,
+    hint: '`iso-setup user --repair --dry-run` shows what would put it right, and changes nothing',
+  },
+  'subid.overlap': {
+    exit: 65,
+    hint: '`iso-setup user --repair --dry-run` shows what would put it right, and changes nothing',
+  },
   'subid.exhausted': { exit: 78, hint: 'raise subids.max in /etc/iso/policy.toml' },
   'rule.invalid': { exit: 65, hint: 'correct the rule file named above' },
   'list.invalid': { exit: 65, hint: 'give a file with one login name a line, or - for standard input' },

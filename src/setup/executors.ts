@@ -16,7 +16,7 @@ import { removeRanges } from './subid-files.js';
 const ROOT = { uid: 0, gid: 0 };
 
 /** Steps on the two files of ranges are carried out for all users at once, by apply-ranges.ts. */
-export type RangeStepKind = 'subids.add' | 'subids.verify';
+export type RangeStepKind = 'subids.add' | 'subids.verify' | 'subids.repair';
 type SingleStepArgs = Omit<HostStepArgs, RangeStepKind>;
 
 /** Steps inside a home as requests to iso-home. */

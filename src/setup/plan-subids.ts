@@ -1,5 +1,6 @@
 /** Which subordinate ranges a user has, and a free one when there is none: FACTS of subuid(5), nothing of the host. Pure. */
 import type { LoginDefs, PasswdEntry } from '../facts/accounts.js';
+import { firstInside, whyForbidden } from '../facts/range-faults.js';
 import { FIRST_FRESH, LAST_FRESH, RESERVED } from '../facts/reserved-ids.js';
 import {
   type IdRange,
@@ -23,6 +24,8 @@ export interface IdSpace {
   lines: readonly SubidLine[];
   /** Ids of accounts or groups; any order. */
   realIds: readonly number[];
+  /** Ranges of lines that were taken out: nobody gets them, since files of their owner may still have these ids. */
+  retired?: readonly IdRange[];
 }
 
 /** What the allocator needs to know beside the files. */
@@ -31,6 +34,8 @@ export interface AllocatorFacts {
   /** Decimal uids and further names of accounts -> the name by which the account goes, both as lines hold them. */
   names: ReadonlyMap<string, string>;
   loginDefs: LoginDefs;
+  /** Users whose ranges are too small get a further one: `--repair`. */
+  growsShort?: boolean;
 }
 
 export type IdSpaces = Record<IdKind, IdSpace>;
@@ -39,6 +44,8 @@ export type IdSpaces = Record<IdKind, IdSpace>;
 export interface UserRanges {
   present: IdRange[];
   fresh: IdRange | undefined;
+  /** What is present is less than the policy asks for, and is left so. */
+  isShort?: true;
 }
 
 /** Starts are multiples of this, as systemd and nspawn expect of container ranges. */
@@ -95,19 +102,6 @@ function findConflicts(space: IdSpace, ownerOf: (owner: string) => string): Map<
   return conflicts;
 }
 
-/** The first of the ascending ids inside the range, by bisection. */
-function firstInside(ids: readonly number[], range: IdRange): number | undefined {
-  let low = 0;
-  let high = ids.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((ids[middle] ?? 0) < range.start) low = middle + 1;
-    else high = middle;
-  }
-  const id = ids[low];
-  return id !== undefined && id <= lastId(range) ? id : undefined;
-}
-
 interface Indexed {
   space: IdSpace;
   ids: number[];
@@ -122,7 +116,12 @@ function indexSpace(space: IdSpace, policy: Policy['subids'], ownerOf: (owner: s
   const lines = space.lines.flatMap((line) =>
     line.kind === 'range' ? [{ start: line.start, count: line.count }] : [],
   );
-  const busy = mergeRanges([...lines, ...ids.map((start) => ({ start, count: 1 })), ...RESERVED]);
+  const busy = mergeRanges([
+    ...lines,
+    ...ids.map((start) => ({ start, count: 1 })),
+    ...RESERVED,
+    ...(space.retired ?? []),
+  ]);
   const byOwner = rangesByOwner(space.lines);
   return { space, ids, byOwner, conflicts: findConflicts(space, ownerOf), nextFree: freeBlocks(busy, policy) };
 }
@@ -137,10 +136,8 @@ function presentRanges(index: Indexed, user: { name: string; uid: number }): IdR
   const conflict = present.length > 0 ? index.conflicts.get(owner) : undefined;
   if (conflict !== undefined) throw refuse(conflict);
   for (const range of present) {
-    const reserved = RESERVED.find((one) => overlaps(one, range));
-    const id = firstInside(index.ids, range) ?? (overlaps(range, ownId(user)) ? user.uid : undefined);
-    const what = id !== undefined ? `${id}, the id of an account or group` : reserved?.why;
-    if (what !== undefined) throw refuse(`'${formatRange(user.name, range)}' holds ${what}`);
+    const why = whyForbidden(firstInside([user.uid], range) === undefined ? index.ids : [user.uid], range);
+    if (why !== undefined) throw refuse(`'${formatRange(user.name, range)}': ${why}`);
   }
   return present;
 }
@@ -193,21 +190,22 @@ export function createAllocator(
   let from = policy.min;
   return (user) => {
     const present = { uid: presentRanges(index.uid, user), gid: presentRanges(index.gid, user) };
-    const isShort = (kind: IdKind) => !present[kind].some((range) => range.count >= policy.count);
-    const short = ID_KINDS.filter(isShort);
+    const has = (kind: IdKind) => present[kind].length > 0;
+    const isShort = (kind: IdKind) => !mergeRanges(present[kind]).some((range) => range.count >= policy.count);
+    const lacking = ID_KINDS.filter((kind) => isShort(kind) && (!has(kind) || facts.growsShort === true));
     let start: number | undefined = from;
     // Both spaces must agree on one start: each skips its own busy blocks until neither moves any more.
-    for (let last = -1; short.length > 0 && start !== undefined && start !== last; ) {
+    for (let last = -1; lacking.length > 0 && start !== undefined && start !== last; ) {
       last = start;
-      for (const kind of short) start = start === undefined ? undefined : index[kind].nextFree(start);
+      for (const kind of lacking) start = start === undefined ? undefined : index[kind].nextFree(start);
       if (start !== undefined && overlaps({ start, count: policy.count }, ownId(user))) start = alignUp(user.uid + 1);
     }
     if (start === undefined) throw exhausted(facts);
-    if (short.length > 0) from = start + policy.count;
-    const fresh = (kind: IdKind) => (isShort(kind) ? { start: start as number, count: policy.count } : undefined);
-    return {
-      uid: { present: present.uid, fresh: fresh('uid') },
-      gid: { present: present.gid, fresh: fresh('gid') },
-    };
+    if (lacking.length > 0) from = start + policy.count;
+    const rangesOf = (kind: IdKind): UserRanges =>
+      lacking.includes(kind)
+        ? { present: present[kind], fresh: { start: start as number, count: policy.count } }
+        : { present: present[kind], fresh: undefined, ...(isShort(kind) ? { isShort: true as const } : {}) };
+    return { uid: rangesOf('uid'), gid: rangesOf('gid') };
   };
 }

@@ -91,9 +91,10 @@ const formatRanges = (owner: string, ranges: UserRanges['present']) =>
 
 function planRanges({ account, ranges }: UserFacts): Item[] {
   return ID_KINDS.map((id) => {
-    const { present, fresh } = ranges[id];
+    const { present, fresh, isShort } = ranges[id];
     const current = formatRanges(account.name, present);
     const text: ItemText = { kind: 'subids', subject: `/etc/sub${id}`, current, desired: current };
+    if (isShort) return item.drift('create', text, 'less than subids.count of the policy; `--repair` adds a range');
     if (!fresh) return item.unchanged('create', text, `already ${current}`);
     const desired = formatRange(account.name, fresh);
     const reason = present.length === 0 ? '' : 'the present ranges are smaller than the policy asks for';

@@ -13,6 +13,7 @@ import { homeUser, observeHome } from '../facts/home.js';
 import { resolveHome } from '../facts/home-path.js';
 import { projectOf, readHomeQuota } from '../facts/home-quota.js';
 import { type FeatureFacts, readFeatures, readTools, type ToolFact } from '../facts/setup-host.js';
+import type { SubidLine } from '../facts/subids.js';
 import { asIsoError, IsoError } from '../lib/errors.js';
 import type { Policy } from '../policy/policy.js';
 import { readPolicy } from '../policy/read-policy.js';
@@ -23,7 +24,7 @@ import { DELEGATION_FILE, HOST_FILES, SLICE_TEMPLATE, sliceFile, sliceTemplateVa
 import { FILES, type HostContainers, LABELS, labelOf, OBSERVED, userTemplateValues } from './desired-user.js';
 import type { Job } from './job.js';
 import { planDelegation } from './plan-host.js';
-import { createAllocator, spellings, type UserRanges } from './plan-subids.js';
+import { createAllocator, type IdKind, spellings, type UserRanges } from './plan-subids.js';
 import { type HostFile, planUser, type UserFacts } from './plan-user.js';
 import { readHostNotes, readPresent, renderHostFile } from './provision-host.js';
 import { type CheckedTemplate, readPublicFile, readTemplates, render } from './read-templates.js';
@@ -31,13 +32,15 @@ import { requireOrdinary } from './refuse-account.js';
 import { withSetupLock } from './setup-lock.js';
 import { parseUserState, userStateFile } from './state.js';
 import type { Item, Plan } from './step.js';
-import { type AllocationFacts, readSubidFile, toSpaces } from './subid-files.js';
+import { type AllocationFacts, readRetired, readSubidFile, toSpaces } from './subid-files.js';
 import { takenIds } from './taken-ids.js';
 
 export interface SetupOptions {
   /** Absolute, without symbolic links; `/` for this host. */
   root: string;
   dryRun: boolean;
+  /** The files of ranges as a repair leaves them; undefined when none was asked for. */
+  repair?: Record<IdKind, readonly SubidLine[]> | undefined;
 }
 
 /** What all users of one call share, read once. */
@@ -60,7 +63,12 @@ interface Shared {
 const CONTEXTS = new Map(LABELS.map(({ type }) => [type, labelOf(type)]));
 const TEMPLATES = [...FILES.map((file) => file.template), SLICE_TEMPLATE];
 
-function allocationFacts(accounts: AccountFiles, policy: Policy, taken: readonly number[]): AllocationFacts {
+function allocationFacts(
+  accounts: AccountFiles,
+  policy: Policy,
+  taken: readonly number[],
+  repair: SetupOptions['repair'],
+): AllocationFacts {
   return {
     policy: policy.subids,
     realIds: {
@@ -69,18 +77,20 @@ function allocationFacts(accounts: AccountFiles, policy: Policy, taken: readonly
     },
     names: spellings(accounts.users),
     loginDefs: accounts.loginDefs,
+    growsShort: repair !== undefined,
+    retired: readRetired(accounts.root),
   };
 }
 
-async function readShared(root: string, taken: readonly number[]): Promise<Shared> {
+async function readShared({ root, repair }: SetupOptions, taken: readonly number[]): Promise<Shared> {
   const policy = await readPolicy(join(root, 'etc/iso'));
   const accounts = readAccountFiles(root);
   const features = readFeatures(root, CONTEXTS);
   const isRoot = process.geteuid?.() === 0;
   const delegationFile = HOST_FILES.find((file) => file.path === DELEGATION_FILE);
   const templates = await readTemplates(root, [...TEMPLATES, ...(delegationFile ? [delegationFile.template] : [])]);
-  const allocation = allocationFacts(accounts, policy, taken);
-  const lines = { uid: readSubidFile(root, 'uid'), gid: readSubidFile(root, 'gid') };
+  const allocation = allocationFacts(accounts, policy, taken, repair);
+  const lines = repair ?? { uid: readSubidFile(root, 'uid'), gid: readSubidFile(root, 'gid') };
   const delegation = delegationFile && isRoot ? renderHostFile(root, templates, policy, delegationFile) : undefined;
   return {
     root,
@@ -194,10 +204,11 @@ const newRanges = (jobs: readonly Job[]) =>
 
 const MAX_ROUNDS = 64;
 
-async function plan(root: string, names: readonly string[]): Promise<{ shared: Shared; jobs: Job[] }> {
+async function plan(options: SetupOptions, names: readonly string[]): Promise<{ shared: Shared; jobs: Job[] }> {
+  const { root } = options;
   const taken: number[] = [];
   for (let round = 0; ; round += 1) {
-    const shared = await readShared(root, taken);
+    const shared = await readShared(options, taken);
     const jobs = await planAll(shared, names);
     const uids = jobs.flatMap(({ plan: { uid } }) => (uid === undefined ? [] : [uid]));
     const found = await takenIds(
@@ -240,13 +251,13 @@ export async function provisionUsers(names: readonly string[], options: SetupOpt
   const plans = (jobs: readonly Job[]) => jobs.map((job) => job.plan);
   // One user most often has nothing to do, and then no lock is needed; of many, some have, and planning twice would cost.
   if (dryRun || names.length === 1) {
-    const { shared, jobs } = await plan(root, names);
+    const { shared, jobs } = await plan(options, names);
     const isIdle = !jobs.some((job) => job.plan.items.some((item) => item.state === 'todo'));
     if (dryRun || isIdle) return plans(jobs);
     requireRoot(shared, jobs);
   }
   return withSetupLock(root, async () => {
-    const { shared, jobs } = await plan(root, names);
+    const { shared, jobs } = await plan(options, names);
     requireRoot(shared, jobs);
     await applyJobs(jobs, root, shared.allocation);
     return plans(jobs);

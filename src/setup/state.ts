@@ -7,6 +7,8 @@
 export const STATE_DIR = 'var/lib/iso';
 /** Ranges that iso-setup added, as lines of subuid(5) and subgid(5). */
 export const RANGES_FILE = `${STATE_DIR}/ranges.json`;
+/** Lines that `--repair` took out: what they were, and ids that nobody gets, since files of their owner may have them. */
+export const REMOVED_FILE = `${STATE_DIR}/removed-lines.json`;
 export const HOST_STATE_FILE = `${STATE_DIR}/host.json`;
 export const userStateFile = (uid: number) => `${STATE_DIR}/users/${uid}.json`;
 
@@ -29,6 +31,19 @@ export interface RangesState {
   schema: 1;
   uid: string[];
   gid: string[];
+}
+
+/** A line that was taken out of a file, as the file held it (latin-1), and when. */
+export interface RemovedLine {
+  file: 'uid' | 'gid';
+  text: string;
+  why: string;
+  time: string;
+}
+
+export interface RemovedState {
+  schema: 1;
+  lines: RemovedLine[];
 }
 
 const MAX_DIGESTS = 4;
@@ -79,4 +94,15 @@ export function parseRangesState(text: string | undefined): RangesState {
   return { schema: 1, uid: texts(table?.uid), gid: texts(table?.gid) };
 }
 
-export const formatState = (state: UserState | HostState | RangesState) => `${JSON.stringify(state, null, 1)}\n`;
+const isRemoved = (value: unknown): value is RemovedLine =>
+  isTable(value) &&
+  (value.file === 'uid' || value.file === 'gid') &&
+  ['text', 'why', 'time'].every((key) => typeof value[key] === 'string');
+
+export function parseRemovedState(text: string | undefined): RemovedState {
+  const lines = parse(text)?.lines;
+  return { schema: 1, lines: Array.isArray(lines) ? lines.filter(isRemoved) : [] };
+}
+
+export const formatState = (state: UserState | HostState | RangesState | RemovedState) =>
+  `${JSON.stringify(state, null, 1)}\n`;

@@ -1,4 +1,5 @@
 /** The vocabulary of set-up: phases, items that people read, steps that change the host. Plain data. */
+import type { RangeFault } from '../facts/range-faults.js';
 import type { IdRange } from '../facts/subids.js';
 import type { ErrorRecord } from '../lib/errors.js';
 import type { ProjectLimits } from '../sys/quota.js';
@@ -29,6 +30,8 @@ export interface HostStepArgs {
   'subids.add': { id: IdKind; owner: string; uid: number; range: IdRange };
   /** Reads the file back: the user must have a range of at least this size there. */
   'subids.verify': { id: IdKind; owner: string; uid: number; count: number };
+  /** Puts one faulty line right; those of a call together, in one write. */
+  'subids.repair': { id: IdKind; fault: RangeFault };
   'state.write': { path: string; state: UserState | HostState };
   'quota.limit': { home: string; project: number; limits: ProjectLimits };
   /** Takes back the lines that iso-setup added for this name. */

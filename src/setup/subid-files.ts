@@ -1,6 +1,6 @@
 /** /etc/subuid and /etc/subgid: read, and rewritten together under shadow's locks with every foreign line kept. */
 import { join } from 'node:path';
-import { formatSubids, ownerText, parseSubids, rangeLine, type SubidLine } from '../facts/subids.js';
+import { formatSubids, type IdRange, ownerText, parseSubids, rangeLine, type SubidLine } from '../facts/subids.js';
 import {
   type FileMode,
   keepBackup,
@@ -18,13 +18,43 @@ import {
   type IdKind,
   type IdSpaces,
 } from './plan-subids.js';
-import { formatState, parseRangesState, RANGES_FILE, type RangesState, STATE_DIR } from './state.js';
+import {
+  formatState,
+  parseRangesState,
+  parseRemovedState,
+  RANGES_FILE,
+  type RangesState,
+  REMOVED_FILE,
+  type RemovedLine,
+  type RemovedState,
+  STATE_DIR,
+} from './state.js';
 
 const subidFile = (root: string, id: IdKind) => join(root, `etc/sub${id}`);
 
-/** All lines of one file; none when it does not exist. */
+/** The bytes of one file as latin-1; none when it does not exist. */
+export function readSubidText(root: string, id: IdKind): string {
+  return readPlainFile(subidFile(root, id), 'latin1')?.text ?? '';
+}
+
+/** All lines of one file. */
 export function readSubidFile(root: string, id: IdKind): SubidLine[] {
-  return parseSubids(readPlainFile(subidFile(root, id), 'latin1')?.text ?? '');
+  return parseSubids(readSubidText(root, id));
+}
+
+/** Ranges of lines that `--repair` took out. */
+export function readRetired(root: string): Record<IdKind, IdRange[]> {
+  const { lines } = readRemoved(root);
+  const of = (id: IdKind) =>
+    lines.flatMap(({ file, text }) =>
+      file === id ? parseSubids(text).flatMap((line) => (line.kind === 'range' ? [line] : [])) : [],
+    );
+  return { uid: of('uid'), gid: of('gid') };
+}
+
+/** Root's notes; whoever is not root plans without them. */
+function readRemoved(root: string) {
+  return parseRemovedState(process.geteuid?.() === 0 ? readPlainFile(join(root, REMOVED_FILE))?.text : undefined);
 }
 
 export function readRangesState(root: string): RangesState {
@@ -68,14 +98,18 @@ export interface RangeRequest {
 /** What allocation needs to know beside the files. */
 export interface AllocationFacts extends AllocatorFacts {
   realIds: Record<IdKind, readonly number[]>;
+  retired?: Record<IdKind, readonly IdRange[]>;
 }
 
 /** The two files and the real ids as the allocator takes them. */
 export function toSpaces(lines: Lines, facts: AllocationFacts): IdSpaces {
-  return {
-    uid: { file: '/etc/subuid', lines: lines.uid, realIds: facts.realIds.uid },
-    gid: { file: '/etc/subgid', lines: lines.gid, realIds: facts.realIds.gid },
-  };
+  const of = (id: IdKind) => ({
+    file: `/etc/sub${id}`,
+    lines: lines[id],
+    realIds: facts.realIds[id],
+    retired: facts.retired?.[id] ?? [],
+  });
+  return { uid: of('uid'), gid: of('gid') };
 }
 
 /**
@@ -112,6 +146,32 @@ export async function addRanges(
     const after = (id: IdKind) => (added[id].length === 0 ? before[id] : [...before[id], ...added[id]]);
     writeFiles(root, before, { uid: after('uid'), gid: after('gid') });
     return result;
+  });
+}
+
+/**
+ * Puts the given lines into both files if these still are as `texts` says; false when another program was faster. What is
+ * taken out is noted before. One lock and one write. @throws IsoError lock.held, write.failed
+ */
+export async function rewriteRanges(
+  root: string,
+  texts: Record<IdKind, string>,
+  change: { lines: Lines; removed: readonly RemovedLine[]; added: Record<IdKind, readonly SubidLine[]> },
+): Promise<boolean> {
+  return withSubidLocks(join(root, 'etc'), async () => {
+    if (ID_KINDS.some((id) => readSubidText(root, id) !== texts[id])) return false;
+    const { lines, removed, added } = change;
+    makeStateDirectory(root);
+    const before = readRemoved(root);
+    const noted: RemovedState = { schema: 1, lines: [...before.lines, ...removed] };
+    if (removed.length > 0) replaceFile(join(root, REMOVED_FILE), formatState(noted), STATE_MODE);
+    const ours = readRangesState(root);
+    const note = (id: IdKind) => [...ours[id], ...added[id].map(({ text }) => text)];
+    replaceFile(join(root, RANGES_FILE), formatState({ schema: 1, uid: note('uid'), gid: note('gid') }), STATE_MODE);
+    const unchanged = { uid: [], gid: [] };
+    const after = (id: IdKind) => (formatSubids(lines[id]) === texts[id] ? unchanged[id] : lines[id]);
+    writeFiles(root, unchanged, { uid: after('uid'), gid: after('gid') });
+    return true;
   });
 }
 
