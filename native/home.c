@@ -1,14 +1,11 @@
 /*
- * iso-home: does root's work inside a user's home as that user, so that nothing there can turn it against the host.
+ * One job of iso-home: root's work inside one user's home, done by a process that has become that user. The job is
  *
- *   caller (root, or the user)                         iso-home
- *     fd 3  "iso-home-1" uid gid N gid*N home op* ---->  decode all, refuse all or nothing
- *                                                        become the user, verify, open the home
- *     fd 4  <------------------------------------------  per op: errno component type mode uid gid links size project
- *                                                        label content; last: "end", or "fatal" STAGE errno
+ *   "iso-home-1" uid gid N gid*N home op*      decoded whole, or refused before the first system call
  *
- * An op is its name, a path below the home ("" is the home), and as its row in home-ops.c says a number and content.
- * Paths are walked with openat2(2); no link is followed and no mount crossed. No policy lives here.
+ * and its report, per op: errno component type mode uid gid links size project label content device; last "end", or
+ * "fatal" STAGE errno. An op is its name, a path below the home ("" is the home), and as its row in home-ops.c says a
+ * number and content. Paths are walked with openat2(2); no link is followed and no mount crossed. No policy lives here.
  */
 #include "home.h"
 #include "wire.h"
@@ -17,6 +14,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/openat2.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,7 +22,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { REQUEST_FD = 3, REPORT_FD = 4, MAX_REQUESTS = 4096 };
+enum { MAX_REQUESTS = 4096 };
 
 struct job {
   uid_t uid;
@@ -75,6 +73,7 @@ static void put_outcome(const struct outcome *outcome) {
   put_number(outcome->project);
   put_text(outcome->label);
   put(outcome->content ? outcome->content : "", outcome->error ? 0 : outcome->content_size);
+  put_number(outcome->stat.st_dev);
 }
 
 static int next_number(struct wire *wire, uint64_t max, uint64_t *ret) {
@@ -170,21 +169,25 @@ static void act_all(const struct home *home, const struct job *job) {
   }
 }
 
-int main(void) {
+/* A process that nobody waits for any more must not go on changing things. */
+static int die_with_parent(pid_t parent) {
+  if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0) return -errno;
+  return getppid() == parent ? 0 : -ECHILD;
+}
+
+int home_act(const unsigned char *bytes, size_t size, int report_fd, pid_t parent) {
   static struct job job;
-  struct wire wire = {0};
-  unsigned char *bytes = NULL;
-  (void)syscall(SYS_close_range, 5, ~0u, 0);
-  report = fdopen(REPORT_FD, "w");
+  struct wire wire = {.bytes = bytes, .size = size};
+  report = fdopen(report_fd, "w");
   if (!report) return 1;
-  int error = wire_read(REQUEST_FD, HOME_MAX_REQUEST, &bytes, &wire.size);
-  if (error) return fatal("read", error);
-  wire.bytes = bytes;
-  error = decode(&wire, &job);
+  int error = decode(&wire, &job);
   if (error) return fatal("decode", error);
+  /* Root keeps a journal and has file systems synced for many homes at once; nobody does that for a user alone. */
+  struct home home = {.fd = -1, .uid = job.uid, .syncs_files = geteuid() != 0};
   error = become_user(&job);
+  /* After the ids: their change clears it. */
+  if (!error) error = die_with_parent(parent);
   if (error) return fatal("become", error);
-  struct home home = {.fd = -1, .uid = job.uid};
   error = open_home(job.home, &home);
   if (error) return fatal("home", error);
   act_all(&home, &job);

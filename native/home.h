@@ -1,10 +1,12 @@
-/* iso-home: works inside one user's home as that user, on descriptors only. See home.c for the protocol. */
+/* iso-home: works inside users' homes as those users, on descriptors only. See home.c and home-serve.c for the protocol. */
 #pragma once
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 
 #define HOME_MAX_REQUEST (4u << 20)
+#define HOME_MAX_REPORT (64u << 20)
 #define HOME_MAX_CONTENT (1u << 20)
 #define HOME_MAX_COMPONENTS 32
 #define HOME_MAX_GROUPS 65536
@@ -27,6 +29,8 @@ struct outcome {
 struct home {
   int fd;
   uid_t uid;
+  /* Every file and directory is synced as it is written; otherwise the caller ends with a sync op. */
+  int syncs_files;
 };
 
 /* One decoded request: the op's row in the table, its path, mode or number, content. */
@@ -46,6 +50,9 @@ struct op {
   int changes;
   int (*act)(const struct home *home, const struct request *request, struct outcome *ret);
 };
+
+/* Does one job as its user and writes the report. For a process of its own, child of `parent`: returns its exit status. */
+int home_act(const unsigned char *bytes, size_t size, int report_fd, pid_t parent);
 
 /* The row of the table, or NULL. */
 const struct op *op_find(const char *name);

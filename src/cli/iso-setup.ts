@@ -20,6 +20,7 @@ withCommonOptions(program.command('user').argument('[name...]', 'login names'))
   .option('--from <file>', 'set up the users of this list, one name a line; - is standard input')
   .option('--repair', 'put faulty lines of /etc/subuid and /etc/subgid right first; without names, nothing else')
   .option('--check', 'change nothing, and exit with status 2 when something differs')
+  .option('-v, --verbose', 'print every step of every user, not one line a user, when several are given')
   .addHelpText('after', EXITS)
   .action(async (names: string[], options: SetupCliOptions) =>
     (await import('./setup-actions.js')).setUpUsers(names, options),

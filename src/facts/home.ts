@@ -1,13 +1,13 @@
 /** What stands in a user's home where the toolkit needs something: seen by the user's own eyes, through iso-home. */
-import { actInHome, type HomeOutcome, type HomeUser } from '../sys/home.js';
+import type { HomeOutcome, Homes, HomeUser } from '../sys/home.js';
 import type { PasswdEntry } from './accounts.js';
 
 /** By path below the home; '' is the home itself. */
 export type HomeFacts = ReadonlyMap<string, HomeOutcome>;
 
 /** @throws IsoError home.missing, home.unsafe, tool.missing, os.failed */
-export async function observeHome(user: HomeUser, paths: readonly string[]): Promise<HomeFacts> {
-  const outcomes = await actInHome(
+export async function observeHome(homes: Homes, user: HomeUser, paths: readonly string[]): Promise<HomeFacts> {
+  const outcomes = await homes.act(
     user,
     paths.map((path) => ({ op: 'observe', path })),
   );

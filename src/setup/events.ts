@@ -1,7 +1,7 @@
 /** What the audit trail gets to know of set-up: what was changed for whom, and what was refused. */
 import type { ErrorCode } from '../lib/errors.js';
 import { recordEvent } from '../trail/record-event.js';
-import { countStates } from './format-plans.js';
+import { countStates, type PlanAction } from './format-plans.js';
 import type { Plan } from './step.js';
 
 const REFUSALS: readonly ErrorCode[] = ['user.refused', 'home.unsafe', 'permission.denied', 'container.running'];
@@ -15,7 +15,7 @@ function repairedIn({ items }: Plan): [string, string][] {
 }
 
 /** One event for a plan that changed, tried to change or refused something; a mistyped name is none. False when not stored. */
-export function recordPlan(plan: Plan, action: 'setup.apply' | 'setup.remove'): boolean {
+export function recordPlan(plan: Plan, action: PlanAction): boolean {
   const { done, failed, unavailable } = countStates([plan]);
   const { error, subject } = plan;
   const isRefusal = error !== undefined && REFUSALS.includes(error.code);

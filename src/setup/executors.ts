@@ -6,16 +6,28 @@ import { type ErrorCode, IsoError } from '../lib/errors.js';
 import { formatMode } from '../lib/units.js';
 import { makeDirectory, replaceFile } from '../sys/atomic-file.js';
 import { run } from '../sys/exec.js';
-import type { HomeOp, HomeOutcome } from '../sys/home.js';
+import type { HomeOp, HomeOutcome, Homes } from '../sys/home.js';
 import { setProjectLimits } from '../sys/quota.js';
 import { enableLinger, reloadUnits } from '../sys/systemd.js';
+import type { Command } from './journal.js';
+import type { Journal } from './journal-file.js';
 import { formatState } from './state.js';
 import type { HomeStepArgs, HostStepArgs, Step, StepKind } from './step.js';
 import { removeRanges } from './subid-files.js';
 
 const ROOT = { uid: 0, gid: 0 };
 
-/** Steps on the two files of ranges are carried out for all users at once, by apply-ranges.ts. */
+/** What steps are carried out with, beside their arguments. */
+export interface ApplyContext {
+  root: string;
+  homes: Homes;
+  journal: Journal;
+  command: Command;
+  /** Of `remove`. */
+  purge?: boolean;
+}
+
+/** Steps on the two files of ranges are carried out for all users at once, before anything else. */
 export type RangeStepKind = 'subids.add' | 'subids.verify' | 'subids.repair';
 type SingleStepArgs = Omit<HostStepArgs, RangeStepKind>;
 
@@ -33,10 +45,12 @@ export const homeOps: { [K in keyof HomeStepArgs]: (args: HomeStepArgs[K]) => Ho
 };
 
 /** Steps on the host. */
-export const hostExecutors: { [K in keyof SingleStepArgs]: (args: SingleStepArgs[K]) => Promise<void> | void } = {
+export const hostExecutors: {
+  [K in keyof SingleStepArgs]: (args: SingleStepArgs[K], context: ApplyContext) => Promise<void> | void;
+} = {
   'state.write': ({ path, state }) => {
     makeDirectory(dirname(path), 0o700);
-    replaceFile(path, formatState(state), { mode: 0o600, ...ROOT });
+    replaceFile(path, formatState(state), { mode: 0o600, ...ROOT, isUnsynced: 'uid' in state });
   },
   'quota.limit': ({ home, project, limits }) => {
     const fd = openSync(home, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
@@ -46,9 +60,10 @@ export const hostExecutors: { [K in keyof SingleStepArgs]: (args: SingleStepArgs
       closeSync(fd);
     }
   },
-  'subids.remove': async ({ owner, root }) => void (await removeRanges(root, owner)),
+  'subids.remove': async ({ owner, root }, { journal }) => void (await removeRanges(root, owner, journal)),
   'file.remove': ({ path }) => rmSync(path, { force: true }),
-  'file.write': ({ path, mode, content }) => replaceFile(path, content, { mode, ...ROOT }),
+  'file.write': ({ path, mode, content, isOneOfMany = false }) =>
+    replaceFile(path, content, { mode, ...ROOT, isUnsynced: isOneOfMany }),
   'directory.make': ({ path, mode }) => makeDirectory(path, mode),
   'mode.set': ({ path, mode }) => chmodSync(path, mode),
   'setting.set': ({ name, value }) => writeFileSync(`/proc/sys/${name.replaceAll('.', '/')}`, value),

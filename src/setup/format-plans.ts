@@ -36,8 +36,13 @@ export function formatPlan(plan: Plan): string {
   return lines.join('\n');
 }
 
-export function countStates(plans: readonly Plan[]): Record<ItemState, number> {
-  const counts: Record<ItemState, number> = {
+export type StateCounts = Record<ItemState, number>;
+
+/** As the trail names them. */
+export type PlanAction = 'setup.apply' | 'setup.remove';
+
+export function countStates(plans: readonly Plan[]): StateCounts {
+  const counts: StateCounts = {
     todo: 0,
     done: 0,
     unchanged: 0,
@@ -51,9 +56,15 @@ export function countStates(plans: readonly Plan[]): Record<ItemState, number> {
 }
 
 /** `3 done, 12 unchanged, 2 unavailable`. */
-export function formatSummary(plans: readonly Plan[]): string {
-  const counts = Object.entries(countStates(plans)).filter(([, count]) => count > 0);
+export function formatSummary(states: StateCounts): string {
+  const counts = Object.entries(states).filter(([, count]) => count > 0);
   return counts.length === 0 ? 'nothing' : counts.map(([state, count]) => `${count} ${state}`).join(', ');
+}
+
+/** One plan in one line, for a list of many: what became of it. */
+export function formatLine(plan: Plan): string {
+  const uid = plan.uid === undefined ? '' : ` (uid ${plan.uid})`;
+  return escapeControl(`${plan.subject}${uid}: ${formatSummary(countStates([plan]))}`);
 }
 
 /** A plan without its steps' contents: phases with their items. */

@@ -11,11 +11,23 @@ export interface FileCase {
   present: { content: string; mode: number } | undefined;
   /** Digests of what iso-setup deployed here before. */
   deployed: readonly string[];
+  /** A run that was killed may have left this file half written. */
+  isUnfinished?: boolean;
 }
 
 export type FileVerdict =
   | { action: 'write' | 'chmod' | 'keep'; current: string; desired: string; reason: string }
   | { action: 'none'; current: string; desired: string; reason: string };
+
+/** What a power cut leaves of a file of which only the name had reached the disk: a beginning of it, zeros in place of the rest. */
+function isTorn(content: string, whole: string): boolean {
+  if (content === whole || content.length > whole.length) return false;
+  for (let at = 0; at < content.length; at += 1) {
+    const unit = content.charCodeAt(at);
+    if (unit !== 0 && unit !== whole.charCodeAt(at)) return false;
+  }
+  return true;
+}
 
 const describe = (mode: number, content: string) => `${formatMode(mode)} ${digestOf(content).slice(0, 12)}`;
 
@@ -29,6 +41,9 @@ export function judgeFile(file: FileCase): FileVerdict {
     if (mode === file.mode)
       return { action: 'none', current, desired, reason: `already as rendered, ${formatMode(mode)}` };
     return { action: 'chmod', current, desired, reason: 'its mode differs' };
+  }
+  if (file.isUnfinished && isTorn(content, file.content)) {
+    return { action: 'write', current, desired, reason: 'a run that did not end left it half written' };
   }
   if (file.deployed.includes(digestOf(content))) {
     return { action: 'write', current, desired, reason: 'the template or the policy changed since it was deployed' };

@@ -141,14 +141,21 @@ export interface RenderedFile {
   content: string;
 }
 
+/** What is known of files in the home beside what is seen. */
+interface FileNotes {
+  deployed: Deployed;
+  /** A run that was killed may have left them half written. */
+  isUnfinished: boolean;
+}
+
 function fileItems(
   home: HomeFacts,
   owner: Owner,
   { path, content }: RenderedFile,
-  deployed: readonly string[],
+  { deployed, isUnfinished }: FileNotes,
 ): Item[] {
   const present = entryAt(home, owner, path, '-');
-  const verdict = judgeFile({ content, mode: FILE_MODE, present, deployed });
+  const verdict = judgeFile({ content, mode: FILE_MODE, present, deployed: deployed[path] ?? [], isUnfinished });
   const { current, desired, reason } = verdict;
   const text: ItemText = { kind: 'file', subject: tildePath(path), current, desired };
   const chmod = () =>
@@ -165,6 +172,6 @@ function fileItems(
   }
 }
 
-export function planFiles(home: HomeFacts, owner: Owner, files: readonly RenderedFile[], deployed: Deployed): Item[] {
-  return files.flatMap((file) => fileItems(home, owner, file, deployed[file.path] ?? []));
+export function planFiles(home: HomeFacts, owner: Owner, files: readonly RenderedFile[], notes: FileNotes): Item[] {
+  return files.flatMap((file) => fileItems(home, owner, file, notes));
 }

@@ -29,6 +29,8 @@ export interface HostFacts {
   fuse: { path: string; present: NodeFact | undefined; udev: boolean };
   features: FeatureFacts;
   isRunningHost: boolean;
+  /** A run that was killed had begun: a file may be in place that was not loaded. */
+  isUnfinished: boolean;
 }
 
 const FILE_MODE = 0o644;
@@ -61,9 +63,12 @@ function planHostFile(file: RenderedHostFile, deployed: Deployed): Item {
 }
 
 /** A unit file, and the reload that makes it hold. */
-function planUnit(file: RenderedHostFile, { state, features }: Pick<HostFacts, 'state' | 'features'>): Item[] {
+function planUnit(
+  file: RenderedHostFile,
+  { state, features, isUnfinished }: Pick<HostFacts, 'state' | 'features' | 'isUnfinished'>,
+): Item[] {
   const planned = planHostFile(file, state.files);
-  return planned.step ? [planned, ...planReload(features)] : [planned];
+  return planned.step || isUnfinished ? [planned, ...planReload(features)] : [planned];
 }
 
 function planSetting(
@@ -129,11 +134,11 @@ function planFuse({ fuse, isRunningHost }: HostFacts): Item {
   return item.todo('create', { ...text, current }, { kind: 'mode.set', args }, 'no udev runs that would set it');
 }
 
-function planAppArmor({ apparmor, features, state }: HostFacts): Item[] {
+function planAppArmor({ apparmor, features, state, isUnfinished }: HostFacts): Item[] {
   const text = { kind: 'apparmor', subject: 'profile iso-launch', current: 'absent', desired: 'loaded' };
   if (!apparmor) return [item.unavailable('create', text, features.apparmor ?? 'no profile was rendered')];
   const planned = planHostFile(apparmor, state.files);
-  if (!planned.step) return [planned];
+  if (!planned.step && !isUnfinished) return [planned];
   return [planned, item.todo('create', text, { kind: 'apparmor.load', args: { path: apparmor.path } })];
 }
 
@@ -158,7 +163,7 @@ function planState(
 /** The delegation of controllers as part of a user's plan: without it the user's limits are worth nothing. */
 export function planDelegation(
   file: RenderedHostFile,
-  facts: Pick<HostFacts, 'state' | 'hasState' | 'stateFile' | 'features'>,
+  facts: Pick<HostFacts, 'state' | 'hasState' | 'stateFile' | 'features' | 'isUnfinished'>,
 ): Item[] {
   const note = planState([file], facts);
   return [...(note.step ? [note] : []), ...planUnit(file, facts)];

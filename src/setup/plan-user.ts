@@ -31,6 +31,8 @@ export interface UserFacts {
   files: readonly RenderedFile[];
   state: UserState | undefined;
   stateFile: string;
+  /** A run that was killed had begun with this user: its files may be half written, its reload of units may be missing. */
+  isUnfinished: boolean;
   project: number | undefined;
   quota: QuotaFacts;
   tools: readonly ToolFact[];
@@ -115,7 +117,7 @@ function verifyRanges({ account, ranges }: UserFacts): Item[] {
 }
 
 function planSystemd(facts: UserFacts, linger: Policy['linger']): Item[] {
-  const { account, features, slice, lingering } = facts;
+  const { account, features, slice, lingering, isUnfinished } = facts;
   const items: Item[] = [];
   if (slice) {
     const verdict = judgeFile({
@@ -124,9 +126,10 @@ function planSystemd(facts: UserFacts, linger: Policy['linger']): Item[] {
       deployed: slice.present ? [digestOf(slice.present.content)] : [],
     });
     const text = { kind: 'slice', subject: slice.path, current: verdict.current, desired: verdict.desired };
-    const args = { path: slice.path, mode: HOST_FILE_MODE, content: slice.content };
+    const args = { path: slice.path, mode: HOST_FILE_MODE, content: slice.content, isOneOfMany: true as const };
     if (verdict.action === 'none') items.push(item.unchanged('create', text, verdict.reason));
-    else items.push(item.todo('create', text, { kind: 'file.write', args }, verdict.reason), ...planReload(features));
+    else items.push(item.todo('create', text, { kind: 'file.write', args }, verdict.reason));
+    if (verdict.action !== 'none' || isUnfinished) items.push(...planReload(features));
   }
   const text = { kind: 'linger', subject: account.name, current: lingering ? 'on' : 'off', desired: 'on' };
   if (linger === 'never')
@@ -157,7 +160,7 @@ function planHostFeatures({ features, entries, isRoot }: UserFacts, delegation: 
 }
 
 /** The note of what is ours is written before anything is changed, so a killed run leaves nothing that is nobody's. */
-function planState({ account, entries, state, stateFile, files, isRoot }: UserFacts): Item[] {
+function planState({ account, entries, state, stateFile, files, isRoot, isUnfinished }: UserFacts): Item[] {
   if (!isRoot) return [];
   const before: Deployed = state?.files ?? {};
   const after: Deployed = { ...before };
@@ -165,7 +168,7 @@ function planState({ account, entries, state, stateFile, files, isRoot }: UserFa
     const entry = entries.get(path);
     const present = entry?.error === undefined ? entry : undefined;
     const deployed = before[path] ?? [];
-    const { action } = judgeFile({ content, mode: FILE_MODE, present, deployed });
+    const { action } = judgeFile({ content, mode: FILE_MODE, present, deployed, isUnfinished });
     if (action !== 'keep') after[path] = remember(deployed, digestOf(content));
   }
   const next: UserState = { schema: 1, uid: account.uid, name: account.name, files: after };
@@ -207,7 +210,10 @@ export function planUser(facts: UserFacts, policy: Policy, delegation: readonly 
     ...planHostFeatures(facts, delegation),
     ...verifyRanges(facts),
     ...planVerification(facts.entries, owner),
-    ...planFiles(facts.entries, owner, facts.files, facts.state?.files ?? {}),
+    ...planFiles(facts.entries, owner, facts.files, {
+      deployed: facts.state?.files ?? {},
+      isUnfinished: facts.isUnfinished,
+    }),
   ];
   return facts.isRoot ? items : items.map(withoutRoot);
 }

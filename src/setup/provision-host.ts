@@ -6,6 +6,7 @@ import { hasErrno } from '../lib/errors.js';
 import type { Policy } from '../policy/policy.js';
 import { readPolicy } from '../policy/read-policy.js';
 import { readPlainFile } from '../sys/atomic-file.js';
+import { withHomes } from '../sys/home.js';
 import { installed } from '../sys/install.js';
 import { applyJobs } from './apply.js';
 import {
@@ -18,9 +19,9 @@ import {
   ROOT_DIRECTORIES,
   SETTINGS,
 } from './desired-host.js';
+import type { Journal } from './journal-file.js';
 import { type HostFacts, planHost, type RenderedHostFile } from './plan-host.js';
 import { type CheckedTemplate, readTemplates, render } from './read-templates.js';
-import { withSetupLock } from './setup-lock.js';
 import { HOST_STATE_FILE, type HostState, parseHostState } from './state.js';
 import type { Plan } from './step.js';
 
@@ -72,7 +73,7 @@ function readModules(): HostFacts['modules'] {
   }));
 }
 
-async function readHostFacts(root: string): Promise<HostFacts> {
+async function readHostFacts(root: string, isUnfinished: boolean): Promise<HostFacts> {
   const policy = await readPolicy(join(root, 'etc/iso'));
   const features = readFeatures(root, new Map());
   const names = [...HOST_FILES.map((file) => file.template), APPARMOR_TEMPLATE];
@@ -92,18 +93,19 @@ async function readHostFacts(root: string): Promise<HostFacts> {
     fuse: { path: at(FUSE_DEVICE.path), present: readNode(at(FUSE_DEVICE.path)), udev: hasUdev() },
     features,
     isRunningHost: root === '/',
+    isUnfinished,
   };
 }
 
-/** Plans the baseline of a host and, unless `dryRun`, applies it. @throws IsoError when no plan can be made */
-export async function provisionHost(options: { root: string; dryRun: boolean }): Promise<Plan> {
-  const { root, dryRun } = options;
-  const make = async (): Promise<Plan> => ({ subject: 'host', items: planHost(await readHostFacts(root)) });
-  const plan = await make();
-  if (dryRun || !plan.items.some((item) => item.state === 'todo')) return plan;
-  return withSetupLock(root, async () => {
-    const fresh = await make();
-    await applyJobs([{ plan: fresh, user: undefined }], root, undefined);
-    return fresh;
-  });
+/** What would be done, and why the rest need not be. @throws IsoError when no plan can be made */
+export async function planBaseline(root: string, isUnfinished = false): Promise<Plan> {
+  return { subject: 'host', items: planHost(await readHostFacts(root, isUnfinished)) };
+}
+
+/** Plans the baseline of a host and applies it. Needs the lock of set-up. @throws IsoError when no plan can be made */
+export async function setUpHost(options: { root: string; journal: Journal; isUnfinished: boolean }): Promise<Plan> {
+  const { root, journal, isUnfinished } = options;
+  const plan = await planBaseline(root, isUnfinished);
+  await withHomes((homes) => applyJobs([{ plan, user: undefined }], { root, homes, journal, command: 'system' }));
+  return plan;
 }

@@ -1,4 +1,4 @@
-/** `iso-setup remove`: facts, plan, apply. */
+/** The removal of one user: facts, plan, apply. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { findAccount, type PasswdEntry, readAccountFiles, readGroupsOf } from '../facts/accounts.js';
@@ -8,15 +8,15 @@ import { type IdRange, overlaps, ownerText, rangesOf } from '../facts/subids.js'
 import { requireUserName } from '../facts/user-name.js';
 import { hasErrno, IsoError } from '../lib/errors.js';
 import { readPlainFile } from '../sys/atomic-file.js';
-import type { HomeUser } from '../sys/home.js';
+import { type Homes, type HomeUser, withHomes } from '../sys/home.js';
 import { applyJobs } from './apply.js';
 import { sliceFile } from './desired-host.js';
 import { CONFIG, FILES, TREE } from './desired-user.js';
 import type { Job } from './job.js';
+import type { Journal } from './journal-file.js';
 import { planRemoval, type RemoveFacts } from './plan-remove.js';
 import { ID_KINDS, type IdKind } from './plan-subids.js';
 import { requireOrdinary } from './refuse-account.js';
-import { withSetupLock } from './setup-lock.js';
 import { parseUserState, userStateFile } from './state.js';
 import type { Plan } from './step.js';
 import { readRangesState, readSubidFile } from './subid-files.js';
@@ -86,6 +86,7 @@ function readLines(root: string, name: string, uid: number | undefined): RemoveF
 }
 
 async function readFacts(
+  homes: Homes,
   root: string,
   name: string,
   purge: boolean,
@@ -110,7 +111,9 @@ async function readFacts(
   }
   const stateFile = uid === undefined ? undefined : join(root, userStateFile(uid));
   const home: HomeFacts | undefined =
-    purge && known?.user ? await observeHome(known.user, [TREE, CONFIG, ...FILES.map((file) => file.path)]) : undefined;
+    purge && known?.user
+      ? await observeHome(homes, known.user, [TREE, CONFIG, ...FILES.map((file) => file.path)])
+      : undefined;
   const notes = uid === undefined ? [] : [join(root, sliceFile(uid)), ...(purge && stateFile ? [stateFile] : [])];
   return {
     facts: {
@@ -127,23 +130,28 @@ async function readFacts(
   };
 }
 
-/** Plans the removal of one user and, unless `dryRun`, applies it. @throws IsoError */
-export async function removeUser(
-  name: string,
-  options: { root: string; dryRun: boolean; purge: boolean },
-): Promise<Plan> {
-  const { root, dryRun, purge } = options;
-  if (process.geteuid?.() !== 0) {
-    throw new IsoError('permission.denied', `cannot remove ${name}`, 'only root can take subordinate ids back');
-  }
-  const make = async (): Promise<Job> => {
-    const { facts, user, uid } = await readFacts(root, name, purge);
-    return { plan: { subject: name, ...(uid === undefined ? {} : { uid }), items: planRemoval(facts) }, user };
-  };
-  if (dryRun) return (await make()).plan;
-  return withSetupLock(root, async () => {
-    const job = await make();
-    await applyJobs([job], root, undefined);
+interface RemoveOptions {
+  root: string;
+  /** Containers, images and configuration too. */
+  purge: boolean;
+}
+
+async function planJob(homes: Homes, name: string, { root, purge }: RemoveOptions): Promise<Job> {
+  const { facts, user, uid } = await readFacts(homes, root, name, purge);
+  return { plan: { subject: name, ...(uid === undefined ? {} : { uid }), items: planRemoval(facts) }, user };
+}
+
+/** What would be taken back. @throws IsoError */
+export function planTakeBack(name: string, options: RemoveOptions): Promise<Plan> {
+  return withHomes(async (homes) => (await planJob(homes, name, options)).plan);
+}
+
+/** Plans the removal of one user and applies it. Needs the lock of set-up. @throws IsoError */
+export function takeBack(name: string, options: RemoveOptions & { journal: Journal }): Promise<Plan> {
+  const { root, purge, journal } = options;
+  return withHomes(async (homes) => {
+    const job = await planJob(homes, name, options);
+    await applyJobs([job], { root, homes, journal, command: 'remove', purge });
     return job.plan;
   });
 }

@@ -7,10 +7,10 @@ import { ownerText, parseSubids, rangeLine, type SubidLine, shownText } from '..
 import { IsoError } from '../lib/errors.js';
 import { readPolicy } from '../policy/read-policy.js';
 import { isTodo, noteDone } from './job.js';
+import type { Journal } from './journal-file.js';
 import { movedOwners, type Owner, planRepair, type RepairFacts, repairedLines, requireUnused } from './plan-repair.js';
 import { createAllocator, ID_KINDS, type IdKind, spellings } from './plan-subids.js';
 import { requireOrdinary } from './refuse-account.js';
-import { withSetupLock } from './setup-lock.js';
 import type { RemovedLine } from './state.js';
 import type { Plan } from './step.js';
 import { type AllocationFacts, readRetired, readSubidText, rewriteRanges, toSpaces } from './subid-files.js';
@@ -152,8 +152,12 @@ async function makeRepair(root: string, uses: () => readonly IdUse[]): Promise<M
 
 const ATTEMPTS = 5;
 
-/** Plans what is to be put right and, unless `dryRun`, does so. @throws IsoError container.running, lock.held, write.failed */
-export async function repairRanges(root: string, { dryRun }: { dryRun: boolean }): Promise<Repair> {
+/**
+ * Plans what is to be put right and, unless `dryRun`, does so; that needs the lock of set-up.
+ * @throws IsoError container.running, lock.held, write.failed
+ */
+export async function repairRanges(root: string, options: { dryRun: boolean; journal: Journal }): Promise<Repair> {
+  const { dryRun, journal } = options;
   if (process.geteuid?.() !== 0 && !dryRun) {
     throw new IsoError(
       'permission.denied',
@@ -161,17 +165,13 @@ export async function repairRanges(root: string, { dryRun }: { dryRun: boolean }
       'only root may write /etc/subuid and /etc/subgid',
     );
   }
-  return dryRun ? attemptRepair(root, true) : withSetupLock(root, () => attemptRepair(root, false));
-}
-
-async function attemptRepair(root: string, dryRun: boolean): Promise<Repair> {
   const uses = () => (root === '/' && process.geteuid?.() === 0 ? readIdUses() : []);
   for (let attempt = 1; ; attempt += 1) {
     const made = await makeRepair(root, uses);
     const todo = made.plan.items.filter(isTodo);
     if (dryRun || todo.length === 0) return made;
     // Account sources must not be asked under the lock, so what was planned holds only for the files that it was planned from.
-    if (await rewriteRanges(root, made.texts, made)) {
+    if (await rewriteRanges(root, made.texts, made, journal)) {
       for (const one of todo) noteDone(one);
       return made;
     }

@@ -4,9 +4,12 @@ import { withFileLock } from '../sys/shadow-lock.js';
 import { STATE_DIR } from './state.js';
 import { makeStateDirectory } from './subid-files.js';
 
+/** The set-up of ten thousand users takes half a minute. */
+const WAIT_MS = 180_000;
+
 /** Runs `work` alone. Users without root change nothing but their own home and need no lock. @throws IsoError lock.held */
 export async function withSetupLock<T>(root: string, work: () => Promise<T>): Promise<T> {
   if (process.geteuid?.() !== 0) return work();
   makeStateDirectory(root);
-  return withFileLock(join(root, STATE_DIR, 'lock'), 'cannot start while another iso-setup is at work', work);
+  return withFileLock(join(root, STATE_DIR, 'lock'), 'cannot start while another iso-setup is at work', work, WAIT_MS);
 }

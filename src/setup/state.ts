@@ -78,6 +78,11 @@ function deployed(value: unknown): Deployed {
   );
 }
 
+/** True for what `parseUserState` could have read. */
+export function isUserState(value: unknown): value is UserState {
+  return parseUserState(JSON.stringify(value)) !== undefined;
+}
+
 /** A damaged file reads as undefined: then nothing counts as ours, and edits are kept. */
 export function parseUserState(text: string | undefined): UserState | undefined {
   const table = parse(text);

@@ -37,7 +37,8 @@ export interface HostStepArgs {
   /** Takes back the lines that iso-setup added for this name. */
   'subids.remove': { owner: string; root: string };
   'file.remove': { path: string };
-  'file.write': { path: string; mode: number; content: string };
+  /** `isOneOfMany`: a file for each user, synced together with those of others. */
+  'file.write': { path: string; mode: number; content: string; isOneOfMany?: true };
   'directory.make': { path: string; mode: number };
   'mode.set': { path: string; mode: number };
   'setting.set': { name: string; value: string };

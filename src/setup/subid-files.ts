@@ -1,23 +1,12 @@
 /** /etc/subuid and /etc/subgid: read, and rewritten together under shadow's locks with every foreign line kept. */
 import { join } from 'node:path';
 import { formatSubids, type IdRange, ownerText, parseSubids, rangeLine, type SubidLine } from '../facts/subids.js';
-import {
-  type FileMode,
-  keepBackup,
-  makeDirectory,
-  prepareFile,
-  readPlainFile,
-  replaceFile,
-} from '../sys/atomic-file.js';
+import { type FileMode, makeDirectory, readPlainFile, replaceFile } from '../sys/atomic-file.js';
 import { withSubidLocks } from '../sys/shadow-lock.js';
-import {
-  type AllocatorFacts,
-  createAllocator,
-  formatRange,
-  ID_KINDS,
-  type IdKind,
-  type IdSpaces,
-} from './plan-subids.js';
+import { commitRanges, subidFile } from './commit-ranges.js';
+import type { Granted } from './job.js';
+import type { Journal } from './journal-file.js';
+import { type AllocatorFacts, createAllocator, ID_KINDS, type IdKind, type IdSpaces } from './plan-subids.js';
 import {
   formatState,
   parseRangesState,
@@ -29,8 +18,6 @@ import {
   type RemovedState,
   STATE_DIR,
 } from './state.js';
-
-const subidFile = (root: string, id: IdKind) => join(root, `etc/sub${id}`);
 
 /** The bytes of one file as latin-1; none when it does not exist. */
 export function readSubidText(root: string, id: IdKind): string {
@@ -69,25 +56,14 @@ export function makeStateDirectory(root: string): void {
 type Lines = Record<IdKind, readonly SubidLine[]>;
 
 const STATE_MODE: FileMode = { mode: 0o600, uid: 0, gid: 0 };
-const NEW_MODE: FileMode = { mode: 0o644, uid: 0, gid: 0 };
-
-/** Replaces what changed. Both files are complete on disk before the first takes its place. @throws IsoError write.failed */
-function writeFiles(root: string, before: Lines, after: Lines): void {
+/** Replaces what changed. @throws IsoError write.failed */
+function writeFiles(root: string, before: Lines, after: Lines, journal: Journal): void {
   const changed = ID_KINDS.filter((id) => after[id] !== before[id]);
-  const prepared: ReturnType<typeof prepareFile>[] = [];
-  try {
-    for (const id of changed) {
-      const file = subidFile(root, id);
-      const stat = readPlainFile(file, 'latin1')?.stat;
-      const mode = stat ? { mode: stat.mode & 0o7777, uid: stat.uid, gid: stat.gid } : NEW_MODE;
-      prepared.push(prepareFile(file, Buffer.from(formatSubids(after[id]), 'latin1'), mode));
-    }
-  } catch (error) {
-    for (const file of prepared) file.discard();
-    throw error;
-  }
-  for (const id of changed) keepBackup(subidFile(root, id));
-  for (const file of prepared) file.commit();
+  commitRanges(
+    root,
+    changed.map((id) => ({ id, after: formatSubids(after[id]) })),
+    journal,
+  );
 }
 
 export interface RangeRequest {
@@ -112,39 +88,52 @@ export function toSpaces(lines: Lines, facts: AllocationFacts): IdSpaces {
   return { uid: of('uid'), gid: of('gid') };
 }
 
+/** Runs `work` with the right to replace both files, and notes in the journal that what it began is whole. */
+async function withRanges<T>(root: string, journal: Journal, work: () => T): Promise<T> {
+  const result = await withSubidLocks(join(root, 'etc'), async () => work());
+  // After the locks: a run that is killed with them leaves files that only their next holder clears.
+  journal.done('ranges', []);
+  return result;
+}
+
+function noteOurs(root: string, ours: Record<IdKind, string[]>): void {
+  replaceFile(join(root, RANGES_FILE), formatState({ schema: 1, ...ours }), STATE_MODE);
+}
+
 /**
  * Gives each user what is missing, from the files as they are under the lock. One lock and one write for all of them.
- * Returns the new line of each user and file.
+ * Returns the new ranges of each user.
  * @throws IsoError lock.held, write.failed, subid.corrupt, subid.overlap, subid.exhausted
  */
-export async function addRanges(
+export function addRanges(
   root: string,
   users: readonly RangeRequest[],
   facts: AllocationFacts,
-): Promise<Map<string, Partial<Record<IdKind, string>>>> {
-  return withSubidLocks(join(root, 'etc'), async () => {
+  journal: Journal,
+): Promise<Map<string, Granted>> {
+  return withRanges(root, journal, () => {
     const before = { uid: readSubidFile(root, 'uid'), gid: readSubidFile(root, 'gid') };
     const allocate = createAllocator(toSpaces(before, facts), facts);
     const added = { uid: [] as SubidLine[], gid: [] as SubidLine[] };
-    const result = new Map<string, Partial<Record<IdKind, string>>>();
+    const result = new Map<string, Granted>();
     for (const user of users) {
       const ranges = allocate(user);
-      const lines: Partial<Record<IdKind, string>> = {};
+      const granted: Granted = {};
       for (const id of ID_KINDS) {
         const { fresh } = ranges[id];
         if (!fresh) continue;
         added[id].push(rangeLine(user.name, fresh));
-        lines[id] = formatRange(user.name, fresh);
+        granted[id] = fresh;
       }
-      result.set(user.name, lines);
+      result.set(user.name, granted);
     }
     // What is ours is noted first: a run killed in between leaves a note of a line that is not there, which harms nobody.
     const ours = readRangesState(root);
     const texts = (id: IdKind) => [...new Set([...ours[id], ...added[id].map((line) => line.text)])];
     makeStateDirectory(root);
-    replaceFile(join(root, RANGES_FILE), formatState({ schema: 1, uid: texts('uid'), gid: texts('gid') }), STATE_MODE);
+    noteOurs(root, { uid: texts('uid'), gid: texts('gid') });
     const after = (id: IdKind) => (added[id].length === 0 ? before[id] : [...before[id], ...added[id]]);
-    writeFiles(root, before, { uid: after('uid'), gid: after('gid') });
+    writeFiles(root, before, { uid: after('uid'), gid: after('gid') }, journal);
     return result;
   });
 }
@@ -153,12 +142,13 @@ export async function addRanges(
  * Puts the given lines into both files if these still are as `texts` says; false when another program was faster. What is
  * taken out is noted before. One lock and one write. @throws IsoError lock.held, write.failed
  */
-export async function rewriteRanges(
+export function rewriteRanges(
   root: string,
   texts: Record<IdKind, string>,
   change: { lines: Lines; removed: readonly RemovedLine[]; added: Record<IdKind, readonly SubidLine[]> },
+  journal: Journal,
 ): Promise<boolean> {
-  return withSubidLocks(join(root, 'etc'), async () => {
+  return withRanges(root, journal, () => {
     if (ID_KINDS.some((id) => readSubidText(root, id) !== texts[id])) return false;
     const { lines, removed, added } = change;
     makeStateDirectory(root);
@@ -167,10 +157,10 @@ export async function rewriteRanges(
     if (removed.length > 0) replaceFile(join(root, REMOVED_FILE), formatState(noted), STATE_MODE);
     const ours = readRangesState(root);
     const note = (id: IdKind) => [...ours[id], ...added[id].map(({ text }) => text)];
-    replaceFile(join(root, RANGES_FILE), formatState({ schema: 1, uid: note('uid'), gid: note('gid') }), STATE_MODE);
+    noteOurs(root, { uid: note('uid'), gid: note('gid') });
     const unchanged = { uid: [], gid: [] };
     const after = (id: IdKind) => (formatSubids(lines[id]) === texts[id] ? unchanged[id] : lines[id]);
-    writeFiles(root, unchanged, { uid: after('uid'), gid: after('gid') });
+    writeFiles(root, unchanged, { uid: after('uid'), gid: after('gid') }, journal);
     return true;
   });
 }
@@ -179,8 +169,8 @@ export async function rewriteRanges(
  * Takes back exactly the lines of a user that iso-setup added; all others stay. Returns the removed lines.
  * @throws IsoError lock.held, write.failed
  */
-export async function removeRanges(root: string, name: string): Promise<string[]> {
-  return withSubidLocks(join(root, 'etc'), async () => {
+export function removeRanges(root: string, name: string, journal: Journal): Promise<string[]> {
+  return withRanges(root, journal, () => {
     const ours = readRangesState(root);
     const removed: string[] = [];
     const before = { uid: readSubidFile(root, 'uid'), gid: readSubidFile(root, 'gid') };
@@ -190,11 +180,9 @@ export async function removeRanges(root: string, name: string): Promise<string[]
       removed.push(...before[id].filter((line) => isTaken(id, line.text)).map((line) => `/etc/sub${id} ${line.text}`));
       return kept.length === before[id].length ? before[id] : kept;
     };
-    writeFiles(root, before, { uid: keep('uid'), gid: keep('gid') });
+    writeFiles(root, before, { uid: keep('uid'), gid: keep('gid') }, journal);
     const rest = (id: IdKind) => ours[id].filter((text) => !text.startsWith(`${ownerText(name)}:`));
-    if (ours.uid.length > 0 || ours.gid.length > 0) {
-      replaceFile(join(root, RANGES_FILE), formatState({ schema: 1, uid: rest('uid'), gid: rest('gid') }), STATE_MODE);
-    }
+    if (ours.uid.length > 0 || ours.gid.length > 0) noteOurs(root, { uid: rest('uid'), gid: rest('gid') });
     return removed;
   });
 }

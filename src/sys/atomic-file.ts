@@ -6,17 +6,16 @@ import {
   chmodSync,
   closeSync,
   constants,
-  copyFileSync,
   existsSync,
   fchmodSync,
   fchownSync,
   fstatSync,
   fsyncSync,
-  lstatSync,
   mkdirSync,
   openSync,
   readFileSync,
   renameSync,
+  rmSync,
   type Stats,
   unlinkSync,
   writeFileSync,
@@ -56,7 +55,11 @@ export interface FileMode {
   mode: number;
   uid: number;
   gid: number;
+  /** Whoever writes many files syncs their file system once, and can tell afterwards what was lost: see `syncFileSystem`. */
+  isUnsynced?: boolean;
 }
+
+const preparedPath = (path: string) => `${path}.iso-new`;
 
 /** A written and synced file beside its target, waiting for `commit` (the rename) or `discard`. */
 interface PreparedFile {
@@ -64,7 +67,7 @@ interface PreparedFile {
   discard: () => void;
 }
 
-function syncDirectory(path: string): void {
+export function syncDirectory(path: string): void {
   const fd = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
   try {
     fsyncSync(fd);
@@ -90,14 +93,14 @@ function openFresh(fresh: string): number {
  * @throws IsoError write.failed, with nothing left behind
  */
 export function prepareFile(path: string, content: string | Buffer, mode: FileMode): PreparedFile {
-  const fresh = `${path}.iso-new`;
+  const fresh = preparedPath(path);
   let fd: number | undefined;
   try {
     fd = openFresh(fresh);
     writeFileSync(fd, content);
     if (process.geteuid?.() === 0) fchownSync(fd, mode.uid, mode.gid);
     fchmodSync(fd, mode.mode);
-    fsyncSync(fd);
+    if (!mode.isUnsynced) fsyncSync(fd);
   } catch (error) {
     if (fd !== undefined) unlinkSync(fresh);
     const why = error instanceof Error ? error.message : String(error);
@@ -108,11 +111,23 @@ export function prepareFile(path: string, content: string | Buffer, mode: FileMo
   return {
     commit: () => {
       renameSync(fresh, path);
-      syncDirectory(dirname(path));
+      if (!mode.isUnsynced) syncDirectory(dirname(path));
     },
     discard: () => unlinkSync(fresh),
   };
 }
+
+/** What a run that ended early has prepared beside `path`, as latin-1; undefined when there is nothing. */
+export const readPrepared = (path: string): string | undefined => readPlainFile(preparedPath(path), 'latin1')?.text;
+
+/** Puts it in place. @throws system errors */
+export function commitPrepared(path: string): void {
+  renameSync(preparedPath(path), path);
+  syncDirectory(dirname(path));
+}
+
+/** Takes it away, if there is any. */
+export const discardPrepared = (path: string): void => rmSync(preparedPath(path), { force: true });
 
 /** Makes a directory with this mode if it is missing; what is missing above it is made 0755, whatever the umask says. */
 export function makeDirectory(path: string, mode: number): void {
@@ -132,13 +147,10 @@ export function replaceFile(path: string, content: string, mode: FileMode): void
   prepareFile(path, content, mode).commit();
 }
 
-/** Keeps the present content as `path-`, as shadow does (passwd(5)). Best effort: a missing file needs no copy. */
+/** Keeps the present content as `path-`, as shadow does (passwd(5)); a missing file needs no copy. @throws IsoError write.failed */
 export function keepBackup(path: string): void {
-  const backup = `${path}-`;
-  try {
-    if (lstatSync(backup, { throwIfNoEntry: false })?.isSymbolicLink()) unlinkSync(backup);
-    copyFileSync(path, backup);
-  } catch (error) {
-    if (!hasErrno(error, 'ENOENT')) throw error;
-  }
+  const file = readPlainFile(path, 'latin1');
+  if (!file) return;
+  const { mode, uid, gid } = file.stat;
+  prepareFile(`${path}-`, Buffer.from(file.text, 'latin1'), { mode: mode & 0o7777, uid, gid }).commit();
 }

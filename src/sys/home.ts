@@ -2,12 +2,10 @@
  * The door to `iso-home`, which works inside a user's home as that user and by descriptor, so that nothing a user puts
  * there can lead root astray. The protocol is told in native/home.c.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
 import { constants } from 'node:os';
-import type { Readable, Writable } from 'node:stream';
 import { IsoError } from '../lib/errors.js';
 import { errnoName } from './ffi.js';
-import { installed } from './install.js';
+import { openHomeProgram } from './home-program.js';
 import { decodeTokens, encodeTokens } from './wire.js';
 
 /** One request. Paths are relative to the home, of plain components; '' is the home itself. */
@@ -16,6 +14,8 @@ export type HomeOp =
   | { op: 'mkdir' | 'chmod'; path: string; mode: number }
   | { op: 'write'; path: string; mode: number; content: string }
   | { op: 'unlink' | 'rmdir' | 'empty'; path: string }
+  /** What was written to the file system of this directory is on disk afterwards. */
+  | { op: 'sync'; path: string }
   | { op: 'project'; path: string; project: number }
   /** The SELinux context of a directory. */
   | { op: 'label'; path: string; context: string };
@@ -35,6 +35,8 @@ interface HomeEntry {
   label: string;
   /** Of a regular file of the user, as latin-1 text is not: UTF-8 with invalid bytes replaced. */
   content: string;
+  /** Of its file system. */
+  device: number;
 }
 
 export interface HomeOutcome extends HomeEntry {
@@ -54,10 +56,8 @@ export interface HomeUser {
   home: string;
 }
 
-/** A home on a dead network mount must not hold up the host's set-up. */
-const TIMEOUT_MS = 60_000;
-const MAX_REPORT_BYTES = 64 * 2 ** 20;
-const FIELDS = 11;
+const FIELDS = 12;
+const MAX_JOB_BYTES = 4 * 2 ** 20;
 
 function opTokens(op: HomeOp): (string | number)[] {
   switch (op.op) {
@@ -95,6 +95,7 @@ function toOutcome(fields: readonly Buffer[]): HomeOutcome {
     project: number(8),
     label: fields[9]?.toString() ?? '',
     content: fields[10]?.toString() ?? '',
+    device: number(11),
   };
 }
 
@@ -115,59 +116,53 @@ function toFatal(user: HomeUser, stage: string, errno: number): IsoError {
   return new IsoError('home.unsafe', what, why[name] ?? name);
 }
 
+/** What iso-home itself says about the process that was to do the work. */
+const ENDS: Record<string, (detail: string) => string> = {
+  signal: (detail) => `was ended by a signal (${detail})`,
+  time: () => 'gave no answer in time, as on a network mount whose server is gone',
+  start: (detail) => `could not start (${detail})`,
+};
+
 function decodeReport(user: HomeUser, ops: readonly HomeOp[], bytes: Buffer): HomeOutcome[] {
   const tokens = decodeTokens(bytes);
   if (tokens === undefined) throw died(user, 'gave a report that is cut off');
-  if (tokens[0]?.toString() === 'fatal') throw toFatal(user, String(tokens[1]), Number(String(tokens[2])));
+  if (tokens[0]?.toString() === 'fatal') {
+    const [, stage = '', detail = ''] = tokens.map(String);
+    throw ENDS[stage] ? died(user, ENDS[stage](detail)) : toFatal(user, stage, Number(detail));
+  }
   if (tokens.length !== ops.length * FIELDS + 1 || tokens.at(-1)?.toString() !== 'end') {
     throw died(user, 'did not report on every request');
   }
   return ops.map((_, index) => toOutcome(tokens.slice(index * FIELDS, (index + 1) * FIELDS)));
 }
 
-function collect(stream: Readable): Promise<Buffer> {
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    let size = 0;
-    stream.on('data', (chunk: Buffer) => {
-      size += chunk.length;
-      if (size > MAX_REPORT_BYTES) stream.destroy(new Error('the report is too large'));
-      else chunks.push(chunk);
-    });
-    stream.on('end', () => resolve(Buffer.concat(chunks)));
-    stream.on('error', reject);
-  });
+/** Works in the homes of many users at once, each by a process of its own. */
+export interface Homes {
+  /**
+   * Acts on a home as its user, in order. After the first change that fails no later change is tried (`ECANCELED`).
+   * What root has written so is on disk for certain only after a `sync` op.
+   * @throws IsoError home.missing, home.unsafe when the home itself cannot be entered; tool.missing, os.failed
+   */
+  act: (user: HomeUser, ops: readonly HomeOp[]) => Promise<HomeOutcome[]>;
 }
 
-function ended(child: ChildProcess, user: HomeUser): Promise<void> {
-  return new Promise((resolve, reject) => {
-    child.on('error', (error) =>
-      reject(new IsoError('tool.missing', 'cannot run iso-home', error.message, { cause: error })),
-    );
-    child.on('close', (_code, signal) =>
-      signal === null
-        ? resolve()
-        : reject(died(user, `was ended by ${signal} (after ${TIMEOUT_MS / 1000} s: no answer)`)),
-    );
-  });
+/** Runs `work` with iso-home, which is started when it is first needed and ends with the work. */
+export async function withHomes<T>(work: (homes: Homes) => Promise<T>): Promise<T> {
+  let program: ReturnType<typeof openHomeProgram> | undefined;
+  const act: Homes['act'] = async (user, ops) => {
+    const job = encodeJob(user, ops);
+    if (job.length > MAX_JOB_BYTES) throw died(user, 'takes no job of that size');
+    program ??= openHomeProgram();
+    return decodeReport(user, ops, await program.send(job));
+  };
+  try {
+    return await work({ act });
+  } finally {
+    await program?.close();
+  }
 }
 
-/**
- * Acts on a home as its user, in order. After the first change that fails no later change is tried (`ECANCELED`).
- * @throws IsoError home.missing, home.unsafe when the home itself cannot be entered; tool.missing, os.failed
- */
-export async function actInHome(user: HomeUser, ops: readonly HomeOp[]): Promise<HomeOutcome[]> {
-  const child = spawn(installed('iso-home'), [], {
-    stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'],
-    env: {},
-    cwd: '/',
-    timeout: TIMEOUT_MS,
-    killSignal: 'SIGKILL',
-  });
-  const request = child.stdio[3] as Writable;
-  // A program that refuses early closes its end; what it says about that comes by the report.
-  request.on('error', () => undefined);
-  request.end(encodeJob(user, ops));
-  const [bytes] = await Promise.all([collect(child.stdio[4] as Readable), ended(child, user)]);
-  return decodeReport(user, ops, bytes);
+/** `Homes.act` for one user, once. */
+export function actInHome(user: HomeUser, ops: readonly HomeOp[]): Promise<HomeOutcome[]> {
+  return withHomes((homes) => homes.act(user, ops));
 }

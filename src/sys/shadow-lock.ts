@@ -40,23 +40,29 @@ function tryRecordLock(fd: number, path: string): boolean {
   throw error;
 }
 
-/** Repeats until the attempt succeeds. @throws IsoError lock.held after 15 s, told by `why` */
-async function waitFor(attempt: () => boolean, what: string, why: () => string): Promise<void> {
-  for (const end = Date.now() + WAIT_MS; !attempt(); await sleep(RETRY_MS)) {
-    if (Date.now() > end) throw new IsoError('lock.held', what, `${why()} (waited ${WAIT_MS / 1000} s)`);
+/** Repeats until the attempt succeeds. @throws IsoError lock.held when the time is over, told by `why` */
+async function waitFor(attempt: () => boolean, what: string, why: () => string, waitMs = WAIT_MS): Promise<void> {
+  for (const end = Date.now() + waitMs; !attempt(); await sleep(RETRY_MS)) {
+    if (Date.now() > end) throw new IsoError('lock.held', what, `${why()} (waited ${waitMs / 1000} s)`);
   }
 }
 
 const CANNOT = 'cannot lock the account files';
 
 /** Runs `work` while this process holds a lock on `path`, as lckpwdf(3) does. @throws IsoError lock.held */
-export async function withFileLock<T>(path: string, what: string, work: () => Promise<T>): Promise<T> {
+export async function withFileLock<T>(
+  path: string,
+  what: string,
+  work: () => Promise<T>,
+  waitMs = WAIT_MS,
+): Promise<T> {
   const fd = openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
   try {
     await waitFor(
       () => tryRecordLock(fd, path),
       what,
       () => `another program holds ${path}`,
+      waitMs,
     );
     return await work();
   } finally {

@@ -2,14 +2,19 @@
 
 /** Tokens as bytes. */
 export function encodeTokens(tokens: readonly (string | number | Uint8Array)[]): Buffer {
-  const parts: Uint8Array[] = [];
-  for (const token of tokens) {
-    const bytes = token instanceof Uint8Array ? token : Buffer.from(String(token));
-    const length = Buffer.alloc(4);
-    length.writeUInt32LE(bytes.length);
-    parts.push(length, bytes, Buffer.alloc(1));
+  const texts = tokens.map((token) => (token instanceof Uint8Array ? token : String(token)));
+  const sizes = texts.map((text) => (typeof text === 'string' ? Buffer.byteLength(text) : text.length));
+  const bytes = Buffer.allocUnsafe(sizes.reduce((total, size) => total + size + 5, 0));
+  let at = 0;
+  for (const [index, text] of texts.entries()) {
+    const size = sizes[index] ?? 0;
+    at = bytes.writeUInt32LE(size, at);
+    if (typeof text === 'string') bytes.write(text, at);
+    else bytes.set(text, at);
+    at += size;
+    bytes[at++] = 0;
   }
-  return Buffer.concat(parts);
+  return bytes;
 }
 
 /** Bytes as tokens; undefined when they are cut or overlong. */

@@ -1,12 +1,15 @@
 /** iso-home by its wire: what it refuses before the first system call, and that it is the user and nobody else. */
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { installed } from '../../../src/sys/install.js';
 import { decodeTokens, encodeTokens } from '../../../src/sys/wire.js';
 
-const UID = 70001;
+// Its own: all its processes are killed here.
+const UID = 71901;
+/** Of a report on one op. */
+const FIELDS = 12;
 let place: string;
 let home: string;
 
@@ -20,22 +23,41 @@ beforeAll(() => {
 afterAll(() => rmSync(place, { recursive: true }));
 
 /** Requests by a file and answers into a file: any descriptors will do. */
-function send(request: Uint8Array): string[] | undefined {
+function serve(requests: Uint8Array, seconds: string[] = []): { status: number | null; bytes: Buffer } {
   const [input, output] = [join(place, 'in'), join(place, 'out')];
-  writeFileSync(input, request);
+  writeFileSync(input, requests);
   writeFileSync(output, '');
-  const script = 'exec "$0" 3<"$1" 4>"$2"';
-  const { signal } = spawnSync('sh', ['-c', script, installed('iso-home'), input, output], { timeout: 10_000 });
+  const script = 'in=$1 out=$2; shift 2; exec "$0" "$@" 3<"$in" 4>"$out"';
+  const args = ['-c', script, installed('iso-home'), input, output, ...seconds];
+  const { signal, status } = spawnSync('sh', args, { timeout: 10_000 });
   expect(signal).toBeNull();
-  return decodeTokens(readFileSync(output))?.map(String);
+  return { status, bytes: readFileSync(output) };
 }
+
+function frame(job: Uint8Array, size = job.length): Buffer {
+  const head = Buffer.alloc(4);
+  head.writeUInt32LE(size);
+  return Buffer.concat([head, job]);
+}
+
+/** Reports as texts, by the number of their job. */
+function reports(bytes: Buffer): Map<number, string[] | undefined> {
+  const found = new Map<number, string[] | undefined>();
+  for (let at = 0; at < bytes.length; ) {
+    const end = at + 8 + bytes.readUInt32LE(at + 4);
+    found.set(bytes.readUInt32LE(at), decodeTokens(bytes.subarray(at + 8, end))?.map(String));
+    at = end;
+  }
+  return found;
+}
+
+const send = (request: Uint8Array): string[] | undefined => reports(serve(frame(request)).bytes).get(0);
 
 const head = (...groups: number[]) => ['iso-home-1', UID, UID, groups.length, ...groups, home];
 const job = (...tokens: (string | number)[]) => encodeTokens([...head(), ...tokens]);
 
 describe('iso-home', () => {
   it.each([
-    ['nothing at all', new Uint8Array(), 'decode'],
     ['a torn length', new Uint8Array([9, 0]), 'decode'],
     ['a length beyond the end', new Uint8Array([255, 255, 255, 127, 0]), 'decode'],
     ['another version', encodeTokens(['iso-home-2', UID, UID, 0, '/']), 'decode'],
@@ -86,7 +108,7 @@ describe('iso-home', () => {
   it('tries no further change after one that failed, and goes on looking', () => {
     const answer = send(job('mkdir', 'no/such', 0o700, 'mkdir', 'later', 0o700, 'observe', 'own')) ?? [];
     const [enoent, ecanceled] = ['2', '125'];
-    expect([answer[0], answer[11], answer[22]]).toEqual([enoent, ecanceled, '0']);
+    expect([answer[0], answer[FIELDS], answer[2 * FIELDS]]).toEqual([enoent, ecanceled, '0']);
     expect(answer.at(-1)).toBe('end');
     expect(() => statSync(join(home, 'later'))).toThrow(/ENOENT/);
   });
@@ -109,7 +131,7 @@ describe('iso-home', () => {
     const script = `mkdir -p tree/a/b tree/c && touch tree/a/b/f tree/c/f tree/g && chmod 000 tree/a/b && chmod 555 tree/c && ln -s '${place}/roots' tree/out`;
     spawnSync('bash', ['-c', script], { cwd: home, uid: UID, gid: UID });
     writeFileSync(join(place, 'roots', 'stays'), 'x');
-    expect(send(job('empty', 'tree', 'rmdir', 'tree'))?.filter((_, index) => index % 11 === 0)).toEqual([
+    expect(send(job('empty', 'tree', 'rmdir', 'tree'))?.filter((_, index) => index % FIELDS === 0)).toEqual([
       '0',
       '0',
       'end',
@@ -125,7 +147,7 @@ describe('iso-home', () => {
       ['0', context],
       ['1', ''],
     ];
-    expect([done, refused]).toContainEqual([answer[11], answer[20]]);
+    expect([done, refused]).toContainEqual([answer[FIELDS], answer[FIELDS + 9]]);
   });
 
   it('counts what it may not remove', () => {
@@ -135,5 +157,50 @@ describe('iso-home', () => {
     const [errno, , , , , , , left] = send(job('empty', 'tree')) ?? [];
     const ENOTEMPTY = '39';
     expect([errno, left]).toEqual([ENOTEMPTY, '2']);
+  });
+
+  it('serves many jobs, each by a process of its own, and tells reports apart', () => {
+    const jobs = Array.from({ length: 40 }, (_, index) => frame(job('mkdir', `many${index}`, 0o700)));
+    const found = reports(serve(Buffer.concat(jobs)).bytes);
+    expect([...found.keys()].sort((a, b) => a - b)).toEqual(jobs.map((_, index) => index));
+    expect([...found.values()].map((report) => [report?.[0], report?.at(-1)])).toEqual(jobs.map(() => ['0', 'end']));
+    for (const [index] of jobs.entries()) expect(statSync(join(home, `many${index}`)).uid).toBe(UID);
+  });
+
+  it('lets a job that is refused, or a user who ends the process, harm no other job', () => {
+    const slow = job(...Array.from({ length: 900 }, () => ['observe', 'own']).flat());
+    const jobs = [frame(job('chown', 'x', 0)), frame(slow), frame(job('mkdir', 'unharmed', 0o700))];
+    const killer = spawn('bash', ['-c', 'for i in {1..400}; do kill -9 -- -1; sleep 0.005; done'], {
+      uid: UID,
+      gid: UID,
+    });
+    const found = reports(serve(Buffer.concat([...jobs, ...Array(60).fill(frame(slow))])).bytes);
+    killer.kill('SIGKILL');
+    expect(found.size).toBe(63);
+    const ends = [...found.values()].map((report) => (report?.[0] === 'fatal' ? report[1] : report?.at(-1)));
+    expect(found.get(0)?.slice(0, 2)).toEqual(['fatal', 'decode']);
+    expect(ends.filter((end) => !['end', 'decode', 'signal'].includes(end ?? ''))).toEqual([]);
+  });
+
+  it('waits for a process that is stopped no longer than it is told, and does the rest meanwhile', () => {
+    const stopper = spawn('bash', ['-c', 'for i in {1..2000}; do kill -STOP -- -1; sleep 0.001; done'], {
+      uid: UID,
+      gid: UID,
+    });
+    const slow = frame(job(...Array.from({ length: 900 }, () => ['observe', 'own']).flat()));
+    const found = reports(serve(Buffer.concat(Array(20).fill(slow)), ['1']).bytes);
+    stopper.kill('SIGKILL');
+    const ends = [...found.values()].map((report) => (report?.[0] === 'fatal' ? report[1] : report?.at(-1)));
+    expect(ends).toHaveLength(20);
+    expect(ends).toContain('time');
+    expect(ends.filter((end) => !['end', 'time'].includes(end ?? ''))).toEqual([]);
+  });
+
+  it.each([
+    ['a frame of no bytes', frame(new Uint8Array())],
+    ['a frame that is cut off', frame(new Uint8Array([1, 2]), 9)],
+    ['a frame of more bytes than any job has', frame(new Uint8Array(), 2 ** 30)],
+  ])('ends at once, with a status, on %s', (_, request) => {
+    expect(serve(request)).toEqual({ status: 1, bytes: Buffer.alloc(0) });
   });
 });

@@ -38,6 +38,7 @@ const entry = (over: Partial<HomeOutcome>): HomeOutcome => ({
   project: 0,
   label: '',
   content: '',
+  device: 1,
   ...over,
 });
 const absent = entry({ error: 'ENOENT', component: 1, type: '?', mode: 0, uid: 0, gid: 0 });
@@ -71,6 +72,7 @@ function factsOf(one: Case): UserFacts {
     features: { systemd: 'no systemd', selinux: 'no SELinux', unknownTypes: [], apparmor: 'no restriction' },
     slice: undefined,
     lingering: false,
+    isUnfinished: false,
     isRoot: true,
     ...one.facts,
     entries: entriesOf(one),

@@ -1,0 +1,180 @@
+/** The facts of one user, and the plan that follows from them. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { findAccount, type PasswdEntry, readGroupsOf, requireFirstName } from '../facts/accounts.js';
+import { homeUser, observeHome } from '../facts/home.js';
+import { resolveHome } from '../facts/home-path.js';
+import { projectOf, readHomeQuota } from '../facts/home-quota.js';
+import { asIsoError, type ErrorRecord, IsoError } from '../lib/errors.js';
+import { readPlainFile } from '../sys/atomic-file.js';
+import type { Homes, HomeUser } from '../sys/home.js';
+import { SLICE_TEMPLATE, sliceFile, sliceTemplateValues } from './desired-host.js';
+import { FILES, OBSERVED, userTemplateValues } from './desired-user.js';
+import type { Job } from './job.js';
+import type { IdKind, UserRanges } from './plan-subids.js';
+import { type HostFile, planUser, type UserFacts } from './plan-user.js';
+import { readPresent } from './provision-host.js';
+import type { Shared } from './read-shared.js';
+import { render } from './read-templates.js';
+import { requireOrdinary } from './refuse-account.js';
+import { parseUserState, userStateFile } from './state.js';
+import type { Item } from './step.js';
+
+/** So many users are looked at, planned and applied before the next: their plans are all that is held in memory. */
+const CHUNK = 256;
+
+export function* chunksOf<T>(list: readonly T[]): Generator<readonly T[]> {
+  for (let from = 0; from < list.length; from += CHUNK) yield list.slice(from, from + CHUNK);
+}
+
+/** The error of one user, which must not keep the others from being set up. Anything else is thrown on. */
+export function ownError(thrown: unknown): ErrorRecord {
+  const error = asIsoError(thrown);
+  if (error.code === 'internal') throw thrown;
+  return error.toJSON();
+}
+
+/** A name as it was given, and whose it is or why it is nobody's. */
+export type Named =
+  | { name: string; account: PasswdEntry; error?: undefined }
+  | { name: string; account?: undefined; error: ErrorRecord };
+
+/** @throws IsoError user.unknown, user.refused, permission.denied for who asks */
+async function readAccount(shared: Shared, name: string): Promise<PasswdEntry> {
+  const account = await findAccount(shared.accounts, name);
+  requireOrdinary(account, shared.accounts.uidMin);
+  await requireFirstName(shared.accounts, account);
+  if (!shared.isRoot && process.geteuid?.() !== account.uid) {
+    throw new IsoError('permission.denied', `cannot set up ${account.name}`, 'only root can set up another user', {
+      hint: `run \`sudo iso-setup user ${account.name}\``,
+    });
+  }
+  return account;
+}
+
+/** Each user once: a directory may answer to several spellings of one name. */
+export async function findUsers(shared: Shared, names: readonly string[]): Promise<Named[]> {
+  const users: Named[] = [];
+  const met = new Set<number>();
+  for (const name of new Set(names)) {
+    try {
+      const account = await readAccount(shared, name);
+      if (!met.has(account.uid)) users.push({ name, account });
+      met.add(account.uid);
+    } catch (thrown) {
+      users.push({ name, error: ownError(thrown) });
+    }
+  }
+  return users;
+}
+
+function sliceOf(shared: Shared, account: PasswdEntry): HostFile | undefined {
+  const values = sliceTemplateValues(account, shared.policy.slice);
+  if (!values) return undefined;
+  const path = join(shared.root, sliceFile(account.uid));
+  return { path, content: render(shared.templates, SLICE_TEMPLATE, values), present: readPresent(path) };
+}
+
+/** Rendered for paths as the user will see them: below another root they have no such prefix. */
+function renderFiles(shared: Shared, account: PasswdEntry, home: string): UserFacts['files'] {
+  const seen = shared.root === '/' ? home : home.slice(shared.root.length);
+  const { name, uid, gid } = account;
+  const values = userTemplateValues({ name, uid, gid, home: seen }, shared.policy, shared.host);
+  return FILES.map(({ path, template }) => ({ path, content: render(shared.templates, template, values) }));
+}
+
+function readState(shared: Shared, stateFile: string, account: PasswdEntry): UserFacts['state'] {
+  if (!shared.isRoot) return undefined;
+  const state = parseUserState(readPlainFile(stateFile)?.text);
+  // Another user had this uid before.
+  return state?.uid === account.uid && state.name === account.name ? state : undefined;
+}
+
+/** What could be written must parse; what stays as it is need not be parsed again. @throws IsoError template.invalid */
+async function checkRendered(shared: Shared, items: readonly Item[]): Promise<void> {
+  for (const { step } of items) {
+    if (step?.kind !== 'home.write') continue;
+    const file = FILES.find(({ path }) => path === step.args.path);
+    if (file) await shared.templates.get(file.template)?.check(step.args.content);
+  }
+}
+
+/** All that is decided from outside the home, and the question of what is in it, on its way. */
+export interface UserCase {
+  account: PasswdEntry;
+  ranges: Record<IdKind, UserRanges>;
+  user: HomeUser;
+  entries: Promise<UserFacts['entries']>;
+}
+
+/** A user on the way to a plan, or to the error that is in its place. */
+export type OpenedUser = { name: string; error: ErrorRecord } | { name: string; error?: undefined; one: UserCase };
+
+export async function openUser(
+  shared: Shared,
+  homes: Homes,
+  account: PasswdEntry,
+  ranges: UserCase['ranges'],
+): Promise<OpenedUser> {
+  const { name } = account;
+  try {
+    const home = resolveHome(shared.root, account);
+    const user = homeUser(account, home, await readGroupsOf(shared.accounts, account));
+    const entries = observeHome(homes, user, OBSERVED);
+    // Its failure is told where it is awaited, which may be after that of others.
+    entries.catch(() => undefined);
+    return { name, one: { account, ranges, user, entries } };
+  } catch (thrown) {
+    return { name, error: ownError(thrown) };
+  }
+}
+
+export interface CaseNotes {
+  /** Steps for the whole host, which the first user's plan carries. */
+  delegation: readonly Item[];
+  /** A run that was killed had begun with this user. */
+  isUnfinished: boolean;
+}
+
+async function planCase(shared: Shared, one: UserCase, notes: CaseNotes): Promise<Job> {
+  const { root, isRoot } = shared;
+  const { account, ranges, user } = one;
+  const entries = await one.entries;
+  const stateFile = join(root, userStateFile(account.uid));
+  const project = projectOf(account.uid);
+  const items = planUser(
+    {
+      account,
+      home: user.home,
+      entries,
+      ranges,
+      files: renderFiles(shared, account, user.home),
+      state: readState(shared, stateFile, account),
+      stateFile,
+      isUnfinished: notes.isUnfinished,
+      project,
+      quota: await readHomeQuota(user.home, project ?? 0),
+      tools: shared.tools,
+      features: shared.features,
+      slice: sliceOf(shared, account),
+      lingering: existsSync(join(root, 'var/lib/systemd/linger', account.name)),
+      isRoot,
+    },
+    shared.policy,
+    notes.delegation,
+  );
+  await checkRendered(shared, items);
+  const device = entries.get('')?.device ?? 0;
+  return { plan: { subject: account.name, uid: account.uid, items }, user, device };
+}
+
+/** The plan of a user, or one that is an error. */
+export async function planOpened(shared: Shared, opened: OpenedUser, notes: CaseNotes): Promise<Job> {
+  const refused = (error: ErrorRecord): Job => ({ plan: { subject: opened.name, items: [], error }, user: undefined });
+  if (opened.error) return refused(opened.error);
+  try {
+    return await planCase(shared, opened.one, notes);
+  } catch (thrown) {
+    return refused(ownError(thrown));
+  }
+}
