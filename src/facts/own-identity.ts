@@ -3,8 +3,10 @@ import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { IsoError } from '../lib/errors.js';
 import { type IdMappings, rootlessMapping } from '../lib/id-mapping.js';
+import { libsubidRanges } from '../sys/libsubid.js';
 import { STORE } from './container-record.js';
 import { readSubidLines } from './subid-lines.js';
+import { readSubidSource } from './subid-source.js';
 import { rangesOf } from './subids.js';
 import { realPathOf } from './volumes.js';
 
@@ -28,15 +30,19 @@ export function readOwnIdentity(): OwnIdentity {
       hint: 'run the command as a provisioned user, for example with `runuser -u NAME -- iso-run …`',
     });
   }
-  const own = (file: string) => rangesOf(readSubidLines(file), { name, uid });
-  const ranges = { uid: own('/etc/subuid'), gid: own('/etc/subgid') };
+  const source = readSubidSource('/');
+  const own = (kind: 'uid' | 'gid') =>
+    source === undefined ? rangesOf(readSubidLines(`/etc/sub${kind}`), { name, uid }) : libsubidRanges(kind, name);
+  const ranges = { uid: own('uid'), gid: own('gid') };
   for (const kind of ['uid', 'gid'] as const) {
     if (ranges[kind].length > 0) continue;
     throw new IsoError(
       'user.not-provisioned',
       `${name} cannot use containers yet`,
-      `/etc/sub${kind} gives this user no subordinate ${kind}s`,
-      { hint: `ask the administrator to run \`iso-setup user ${name}\`` },
+      `${source ?? `/etc/sub${kind}`} gives this user no subordinate ${kind}s`,
+      {
+        hint: `ask the administrator to ${source === undefined ? `run \`iso-setup user ${name}\`` : `give you a range in ${source}`}`,
+      },
     );
   }
   const home = realPathOf(homedir);

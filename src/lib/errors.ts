@@ -16,6 +16,7 @@ export const ERROR_CODES = {
     exit: 65,
     hint: '`iso-setup user --repair --dry-run` shows what would put it right, and changes nothing',
   },
+  'subid.missing': { exit: 78, hint: undefined },
   'subid.exhausted': { exit: 78, hint: 'raise subids.max in /etc/iso/policy.toml' },
   'rule.invalid': { exit: 65, hint: 'correct the rule file named above' },
   'list.invalid': { exit: 65, hint: 'give a file with one login name a line, or - for standard input' },

@@ -2,6 +2,7 @@
 import type { LoginDefs, PasswdEntry } from '../facts/accounts.js';
 import { firstInside, whyForbidden } from '../facts/range-faults.js';
 import { FIRST_FRESH, LAST_FRESH, RESERVED } from '../facts/reserved-ids.js';
+import type { ManagedRanges } from '../facts/subid-source.js';
 import {
   type IdRange,
   lastId,
@@ -46,6 +47,8 @@ export interface UserRanges {
   fresh: IdRange | undefined;
   /** What is present is less than the policy asks for, and is left so. */
   isShort?: true;
+  /** The source that gives these ranges, when it is not the files. */
+  managedBy?: string;
 }
 
 /** Starts are multiples of this, as systemd and nspawn expect of container ranges. */
@@ -206,6 +209,35 @@ export function createAllocator(
       lacking.includes(kind)
         ? { present: present[kind], fresh: { start: start as number, count: policy.count } }
         : { present: present[kind], fresh: undefined, ...(isShort(kind) ? { isShort: true as const } : {}) };
+    return { uid: rangesOf('uid'), gid: rangesOf('gid') };
+  };
+}
+
+/**
+ * The same for a host whose ranges another source gives: nothing is ever added there.
+ * @throws IsoError subid.missing for a user without ranges, subid.overlap for one that holds the own id
+ */
+export function createManagedAllocator(
+  managed: ReadonlyMap<string, ManagedRanges>,
+  source: string,
+  count: number,
+): (user: { name: string; uid: number }) => Record<IdKind, UserRanges> {
+  return (user) => {
+    const found = managed.get(user.name);
+    const rangesOf = (kind: IdKind): UserRanges => {
+      const present = found?.[kind] ?? [];
+      if (present.length === 0) {
+        const why = `/etc/nsswitch.conf says \`subid: ${source}\`, and ${source} gives ${user.name} no subordinate ${kind}s`;
+        throw new IsoError('subid.missing', `cannot find subordinate ids of ${user.name}`, why, {
+          hint: `give the user a range in ${source}; /etc/sub${kind} counts for nothing on this host`,
+        });
+      }
+      const why = present.map((range) => whyForbidden([user.uid], range)).find((one) => one !== undefined);
+      if (why !== undefined)
+        throw new IsoError('subid.overlap', `cannot use the ranges of ${user.name} from ${source}`, why);
+      const isShort = !mergeRanges(present).some((range) => range.count >= count);
+      return { present, fresh: undefined, managedBy: source, ...(isShort ? { isShort: true as const } : {}) };
+    };
     return { uid: rangesOf('uid'), gid: rangesOf('gid') };
   };
 }

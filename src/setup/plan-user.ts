@@ -93,10 +93,14 @@ const formatRanges = (owner: string, ranges: UserRanges['present']) =>
 
 function planRanges({ account, ranges }: UserFacts): Item[] {
   return ID_KINDS.map((id) => {
-    const { present, fresh, isShort } = ranges[id];
+    const { present, fresh, isShort, managedBy } = ranges[id];
     const current = formatRanges(account.name, present);
-    const text: ItemText = { kind: 'subids', subject: `/etc/sub${id}`, current, desired: current };
+    const subject = managedBy === undefined ? `/etc/sub${id}` : `sub${id} of ${managedBy}`;
+    const text: ItemText = { kind: 'subids', subject, current, desired: current };
+    const managed = managedBy === undefined ? '' : `ranges managed by ${managedBy} (nsswitch.conf)`;
+    if (isShort && managedBy) return item.drift('create', text, `less than subids.count of the policy; ${managed}`);
     if (isShort) return item.drift('create', text, 'less than subids.count of the policy; `--repair` adds a range');
+    if (managedBy) return item.unchanged('create', text, `already ${current}; ${managed}`);
     if (!fresh) return item.unchanged('create', text, `already ${current}`);
     const desired = formatRange(account.name, fresh);
     const reason = present.length === 0 ? '' : 'the present ranges are smaller than the policy asks for';
@@ -107,9 +111,10 @@ function planRanges({ account, ranges }: UserFacts): Item[] {
 
 function verifyRanges({ account, ranges }: UserFacts): Item[] {
   return ID_KINDS.map((id) => {
-    const { present, fresh } = ranges[id];
+    const { present, fresh, managedBy } = ranges[id];
     const desired = formatRange(account.name, fresh ?? present[0] ?? { start: 0, count: 0 });
-    const text: ItemText = { kind: 'subids', subject: `/etc/sub${id}`, current: 'not read back', desired };
+    const subject = managedBy === undefined ? `/etc/sub${id}` : `sub${id} of ${managedBy}`;
+    const text: ItemText = { kind: 'subids', subject, current: 'not read back', desired };
     if (!fresh) return item.unchanged('verify', { ...text, current: desired }, `read back: ${desired}`);
     const args = { id, owner: account.name, uid: account.uid, count: fresh.count };
     return item.todo('verify', text, { kind: 'subids.verify', args });

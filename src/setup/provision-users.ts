@@ -3,6 +3,7 @@ import { type Homes, withHomes } from '../sys/home.js';
 import { applyJobs } from './apply.js';
 import type { Job } from './job.js';
 import type { Journal } from './journal-file.js';
+import { withManagedRanges } from './range-source.js';
 import { readShared, type SharedOptions } from './read-shared.js';
 import {
   type CaseNotes,
@@ -60,8 +61,9 @@ export async function setUpUsers(
 ): Promise<void> {
   const { root, dryRun, journal, isUnfinished } = options;
   await withHomes(async (homes) => {
-    const first = await readShared(options);
-    const users = await findUsers(first, names);
+    const shared = await readShared(options);
+    const users = await findUsers(shared, names);
+    const first = await withManagedRanges(shared, users);
     const settled = await settleRanges(homes, first, users, options);
     let { delegation } = settled.shared;
     for (const chunk of chunksOf(users)) {

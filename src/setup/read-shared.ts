@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { type AccountFiles, readAccountFiles } from '../facts/accounts.js';
 import { type FeatureFacts, readFeatures, readTools, type ToolFact } from '../facts/setup-host.js';
+import { readSubidSource } from '../facts/subid-source.js';
 import type { SubidLine } from '../facts/subids.js';
 import type { Policy } from '../policy/policy.js';
 import { readPolicy } from '../policy/read-policy.js';
@@ -59,7 +60,13 @@ export function withFreshRanges(shared: Shared, taken: readonly number[], repair
   const { root, accounts, policy } = shared;
   const allocation = allocationFacts(accounts, policy, taken, shared.allocation.growsShort === true);
   const lines = repair ?? { uid: readSubidFile(root, 'uid'), gid: readSubidFile(root, 'gid') };
-  return { ...shared, allocation, allocate: createAllocator(toSpaces(lines, allocation), allocation) };
+  return { ...shared, allocation, allocate: allocatorOf(root, lines, allocation) };
+}
+
+/** Where another source gives the ranges, the files do not even have to be sound: `withManagedRanges` asks it. */
+function allocatorOf(root: string, lines: Record<IdKind, readonly SubidLine[]>, facts: AllocationFacts) {
+  const isFiles = readSubidSource(root) === undefined;
+  return createAllocator(toSpaces(isFiles ? lines : { uid: [], gid: [] }, facts), facts);
 }
 
 export interface SharedOptions {
@@ -96,6 +103,6 @@ export async function readShared({ root, isUnfinished, repair }: SharedOptions):
     features,
     delegation: delegation ? planDelegation(delegation, { ...readHostNotes(root), features, isUnfinished }) : [],
     allocation,
-    allocate: createAllocator(toSpaces(lines, allocation), allocation),
+    allocate: allocatorOf(root, lines, allocation),
   };
 }

@@ -10,6 +10,7 @@ import { isTodo, noteDone } from './job.js';
 import type { Journal } from './journal-file.js';
 import { movedOwners, type Owner, planRepair, type RepairFacts, repairedLines, requireUnused } from './plan-repair.js';
 import { createAllocator, ID_KINDS, type IdKind, spellings } from './plan-subids.js';
+import { requireFiles } from './range-source.js';
 import { requireOrdinary } from './refuse-account.js';
 import type { RemovedLine } from './state.js';
 import type { Plan } from './step.js';
@@ -165,6 +166,7 @@ export async function repairRanges(root: string, options: { dryRun: boolean; jou
       'only root may write /etc/subuid and /etc/subgid',
     );
   }
+  requireFiles(root);
   const uses = () => (root === '/' && process.geteuid?.() === 0 ? readIdUses() : []);
   for (let attempt = 1; ; attempt += 1) {
     const made = await makeRepair(root, uses);

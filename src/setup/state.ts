@@ -10,7 +10,8 @@ export const RANGES_FILE = `${STATE_DIR}/ranges.json`;
 /** Lines that `--repair` took out: what they were, and ids that nobody gets, since files of their owner may have them. */
 export const REMOVED_FILE = `${STATE_DIR}/removed-lines.json`;
 export const HOST_STATE_FILE = `${STATE_DIR}/host.json`;
-export const userStateFile = (uid: number) => `${STATE_DIR}/users/${uid}.json`;
+export const USERS_DIR = `${STATE_DIR}/users`;
+export const userStateFile = (uid: number) => `${USERS_DIR}/${uid}.json`;
 
 /** Digests of what was deployed, newest first: older ones too, since a run may be killed between note and write. */
 export type Deployed = Record<string, string[]>;
