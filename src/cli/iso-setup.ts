@@ -48,4 +48,10 @@ program
     (await import('./setup-actions.js')).showStatus(name, options),
   );
 
+program
+  .command('deferred')
+  .description('do what could not be done before this system ran; for the boot')
+  .option('--json', 'print one JSON object')
+  .action(async (options: SetupCliOptions) => (await import('./setup-actions.js')).doDeferred(options));
+
 void runMain(program);

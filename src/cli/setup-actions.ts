@@ -131,3 +131,11 @@ export async function removeOne(name: string, options: SetupCliOptions): Promise
   const settings = { root: rootOf(options), dryRun: isDry(options), purge: options.purge === true, tell: printer.tell };
   await runOne(name, printer, () => removeUser(name, settings));
 }
+
+/** The work of iso-toolkit-setup.service. */
+export async function doDeferred(options: SetupCliOptions): Promise<void> {
+  const { finishDeferred } = await import('../setup/finish-deferred.js');
+  const printer = printerOf(options, { many: 0, isVerbose: true });
+  await finishDeferred(printer);
+  printer.end();
+}

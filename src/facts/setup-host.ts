@@ -3,6 +3,7 @@ import { accessSync, constants, existsSync, readFileSync, statSync, writeFileSyn
 import { join } from 'node:path';
 import { hasErrno } from '../lib/errors.js';
 import { whyNoSystemd } from '../sys/systemd.js';
+import { whyNotRunning } from './running-host.js';
 
 /** Programs that rootless containers need, and the Debian packages that bring them. */
 const TOOLS = [
@@ -35,8 +36,6 @@ export interface FeatureFacts {
   apparmor: string | undefined;
 }
 
-const OTHER_ROOT = 'another root directory is set up, and this can only be done on the running host';
-
 function whyNoSelinux(): string | undefined {
   return existsSync('/sys/fs/selinux/enforce') ? undefined : 'SELinux is not enabled: /sys/fs/selinux is absent';
 }
@@ -64,7 +63,11 @@ function isKnownContext(context: string): boolean {
 
 /** `contexts`: SELinux contexts by type, which are looked up where SELinux is enabled. */
 export function readFeatures(root: string, contexts: ReadonlyMap<string, string>): FeatureFacts {
-  if (root !== '/') return { systemd: OTHER_ROOT, selinux: OTHER_ROOT, unknownTypes: [], apparmor: OTHER_ROOT };
+  const notRunning = whyNotRunning(root);
+  if (notRunning !== undefined) {
+    const why = `${notRunning}, and this can only be done on the running host`;
+    return { systemd: why, selinux: why, unknownTypes: [], apparmor: why };
+  }
   const selinux = whyNoSelinux();
   const types = selinux === undefined ? [...contexts] : [];
   const unknownTypes = types.filter(([, context]) => !isKnownContext(context)).map(([type]) => type);

@@ -2,6 +2,7 @@
 import type { FeatureFacts, NodeFact, SettingFact } from '../facts/setup-host.js';
 import { formatMode } from '../lib/units.js';
 import { FUSE_DEVICE, SETTINGS } from './desired-host.js';
+import { type DeferredFacts, planDeferral } from './plan-deferred.js';
 import { digestOf, judgeFile } from './plan-files.js';
 import { type Deployed, type HostState, remember } from './state.js';
 import { type Item, type ItemText, item } from './step.js';
@@ -28,13 +29,16 @@ export interface HostFacts {
   directories: readonly { path: string; mode: number; present: NodeFact | undefined }[];
   fuse: { path: string; present: NodeFact | undefined; udev: boolean };
   features: FeatureFacts;
-  isRunningHost: boolean;
+  /** Why the kernel around us is not this system's; undefined when it is. */
+  notRunning: string | undefined;
+  /** What earlier runs left to the first boot. */
+  deferred: DeferredFacts;
   /** A run that was killed had begun: a file may be in place that was not loaded. */
   isUnfinished: boolean;
 }
 
 const FILE_MODE = 0o644;
-const OTHER_ROOT = 'another root directory is set up; this is done at its boot';
+const atBoot = (why: string) => `${why}; done at its boot`;
 
 /** systemd is told of new unit files when it runs; otherwise it reads them when it starts. */
 export function planReload(features: FeatureFacts): Item[] {
@@ -76,27 +80,29 @@ function planSetting(
   value: string,
   accepts: readonly string[],
   fact: SettingFact,
-  isRunningHost: boolean,
+  notRunning: string | undefined,
 ): Item {
   const text: ItemText = { kind: 'setting', subject: name, current: fact.value ?? 'absent', desired: value };
-  if (!isRunningHost) return item.unavailable('create', { ...text, current: 'not running' }, OTHER_ROOT);
+  if (notRunning !== undefined)
+    return item.unavailable('create', { ...text, current: 'not running' }, atBoot(notRunning));
   if (fact.value === undefined) return item.unavailable('create', text, 'this kernel has no such setting');
   if (accepts.includes(fact.value)) return item.unchanged('create', text, `already ${fact.value}`);
   if (!fact.writable) return item.unavailable('create', text, '/proc/sys is read-only here');
   return item.todo('create', text, { kind: 'setting.set', args: { name, value } });
 }
 
-function planSettings({ settings, isRunningHost }: HostFacts): Item[] {
+function planSettings({ settings, notRunning }: HostFacts): Item[] {
   const none: SettingFact = { value: undefined, writable: false };
   return SETTINGS.map(({ name, value, accepts }) =>
-    planSetting(name, value, accepts, settings.get(name) ?? none, isRunningHost),
+    planSetting(name, value, accepts, settings.get(name) ?? none, notRunning),
   );
 }
 
-function planModules({ modules, isRunningHost }: HostFacts): Item[] {
+function planModules({ modules, notRunning }: HostFacts): Item[] {
   return modules.map(({ name, loaded, why }) => {
     const text = { kind: 'module', subject: name, current: loaded ? 'loaded' : 'not loaded', desired: 'loaded' };
-    if (!isRunningHost) return item.unavailable('create', { ...text, current: 'not running' }, OTHER_ROOT);
+    if (notRunning !== undefined)
+      return item.unavailable('create', { ...text, current: 'not running' }, atBoot(notRunning));
     if (loaded) return item.unchanged('create', text, 'already in the kernel');
     if (why !== undefined) return item.unavailable('create', text, why);
     return item.todo('create', text, { kind: 'module.load', args: { name } });
@@ -114,10 +120,10 @@ function planDirectories({ directories }: HostFacts): Item[] {
   });
 }
 
-function planFuse({ fuse, isRunningHost }: HostFacts): Item {
+function planFuse({ fuse, notRunning }: HostFacts): Item {
   const desired = formatMode(FUSE_DEVICE.mode);
   const text = { kind: 'device', subject: fuse.path, current: 'absent', desired };
-  if (!isRunningHost) return item.unavailable('create', text, OTHER_ROOT);
+  if (notRunning !== undefined) return item.unavailable('create', text, atBoot(notRunning));
   if (!fuse.present?.isCharacterDevice)
     return item.unavailable('create', text, 'this kernel or container has no FUSE device');
   const current = formatMode(fuse.present.mode);
@@ -174,7 +180,7 @@ export function planHost(facts: HostFacts): Item[] {
   const files = facts.files.flatMap((file) =>
     file.kind === 'delegation' ? planUnit(file, facts) : [planHostFile(file, facts.state.files)],
   );
-  return [
+  const items = [
     ...planDirectories(facts),
     planState(facts.apparmor ? [...facts.files, facts.apparmor] : facts.files, facts),
     ...files,
@@ -183,4 +189,5 @@ export function planHost(facts: HostFacts): Item[] {
     planFuse(facts),
     ...planAppArmor(facts),
   ];
+  return [...items, ...planDeferral(items, facts)];
 }

@@ -1,6 +1,7 @@
 /** `iso-setup system`: facts of the host, its plan, and apply. */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { whyNotRunning } from '../facts/running-host.js';
 import { hasUdev, readFeatures, readNode, readSettings } from '../facts/setup-host.js';
 import { hasErrno } from '../lib/errors.js';
 import type { Policy } from '../policy/policy.js';
@@ -9,6 +10,7 @@ import { readPlainFile } from '../sys/atomic-file.js';
 import { withHomes } from '../sys/home.js';
 import { installed } from '../sys/install.js';
 import { applyJobs } from './apply.js';
+import { readDeferred } from './deferred.js';
 import {
   APPARMOR_FILE,
   APPARMOR_TEMPLATE,
@@ -92,7 +94,8 @@ async function readHostFacts(root: string, isUnfinished: boolean): Promise<HostF
     directories: ROOT_DIRECTORIES.map(({ path, mode }) => ({ path: at(path), mode, present: readNode(at(path)) })),
     fuse: { path: at(FUSE_DEVICE.path), present: readNode(at(FUSE_DEVICE.path)), udev: hasUdev() },
     features,
-    isRunningHost: root === '/',
+    notRunning: whyNotRunning(root),
+    deferred: readDeferred(root),
     isUnfinished,
   };
 }

@@ -29,7 +29,7 @@ exec env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 DEBIAN_
 
 /**
  * A new Debian system of `suite` in a directory of its own, with `files` copied to its /tmp at each entry.
- * `sh(script)` runs a script inside as root; `remove()` deletes the system.
+ * `place` is that directory; `sh(script)` runs a script inside as root; `remove()` deletes the system.
  */
 export function makeRoot(suite, files) {
   const base = mkdtempSync('/var/tmp/iso-toolkit-root.');
@@ -42,6 +42,7 @@ export function makeRoot(suite, files) {
   const isolate = ['--mount', '--pid', '--ipc', '--uts', '--fork', '--kill-child', '--'];
   return {
     suite,
+    place,
     sh: (script, options = {}) =>
       run('unshare', [...isolate, 'bash', '-c', ENTER, 'enter', place, 'bash', '-euo', 'pipefail', '-c', script], {
         capture: true,

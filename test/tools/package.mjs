@@ -1,10 +1,11 @@
 // Tests the Debian package: built twice alike, accepted by lintian, and in clean systems of each suite installed, used
 // on Debian's own Node, removed, and purged without a trace.
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildDeb } from './deb.mjs';
 import { makeRoot } from './debian-root.mjs';
+import { testConditions } from './package-conditions.mjs';
 import { prepare } from './prepare.mjs';
 import { main, output, printTimes, root, run, StageError, say, stage, storeResult } from './stage.mjs';
 
@@ -40,6 +41,16 @@ function bundledLibraries(deb) {
   } finally {
     rmSync(place, { recursive: true });
   }
+}
+
+/** The same package under an older version, for upgrades. */
+function makeOlder(deb) {
+  const place = mkdtempSync('/tmp/iso-toolkit-deb.');
+  const control = join(place, 'tree/DEBIAN/control');
+  run('dpkg-deb', ['--raw-extract', deb, join(place, 'tree')]);
+  writeFileSync(control, readFileSync(control, 'utf8').replace(/^Version: .*$/m, 'Version: 0.0.1'));
+  run('dpkg-deb', ['--build', join(place, 'tree'), join(place, 'older.pkg')], { quiet: true });
+  return { file: join(place, 'older.pkg'), remove: () => rmSync(place, { recursive: true }) };
 }
 
 async function testBuild(deb) {
@@ -84,13 +95,20 @@ ${AS_USER} iso-run image bootstrap base >/dev/null
 ${AS_USER} iso-run run --rm base sh -c 'echo "inside: $(id -u) $(hostname)"'`;
 
 async function testSuite(suite, deb) {
-  const clean = makeRoot(suite, [deb]);
+  const older = makeOlder(deb);
+  const clean = makeRoot(suite, [deb, older.file]);
   try {
     await test(`${suite}: has what the package depends on`, () => clean.sh(`apt-get update -qq; ${SATISFY}`));
     const node = clean.sh('node --version; dpkg -S /usr/bin/node').stdout.trim().replace('\n', ', ');
     // Dependencies alone: whatever is there beyond them at the end, our package left.
     const before = clean.sh(SNAPSHOT).stdout;
-    await test(`${suite}: installs`, () => clean.sh(INSTALL));
+    await testConditions({ suite, place: clean.place, deb, test, expect });
+    await test(`${suite}: installs, and upgrades from an older version`, () => {
+      clean.sh('dpkg --install /tmp/older.pkg');
+      clean.sh(INSTALL);
+      const { stdout } = clean.sh('dpkg-query --show iso-toolkit; iso-setup system --check | tail -n 1');
+      expect(/^iso-toolkit\t(?!0\.0\.1)/.test(stdout) && !/todo|drift/.test(stdout), stdout);
+    });
     await test(`${suite}: provisions a user who runs a container, on Debian's Node (${node})`, () => {
       const { stdout } = clean.sh(USE);
       expect(COMMANDS.every((command) => stdout.includes(`${command} `)) && /inside: 0 /.test(stdout), stdout);
@@ -114,6 +132,7 @@ async function testSuite(suite, deb) {
     });
   } finally {
     clean.remove();
+    older.remove();
   }
 }
 

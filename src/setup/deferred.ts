@@ -1,0 +1,33 @@
+/** The record of what was left to the first boot: written by set-ups of systems that do not run, worked off at boot. */
+import { existsSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { whyNotRunning } from '../facts/running-host.js';
+import { readPlainFile, replaceFile } from '../sys/atomic-file.js';
+import { DEFERRED_FILE, type Deferred, type DeferredFacts, parseDeferred, recordStep } from './plan-deferred.js';
+import { withSetupLock } from './setup-lock.js';
+import { STATE_DIR } from './state.js';
+
+export function readDeferred(root: string): DeferredFacts {
+  const path = join(root, DEFERRED_FILE);
+  // Users may not look into root's directory, and have nothing to look for there.
+  const text = process.geteuid?.() === 0 && existsSync(join(root, STATE_DIR)) ? readPlainFile(path)?.text : undefined;
+  return { path, text };
+}
+
+/** Replaces the record by what `change` makes of it. @throws IsoError lock.held, write.failed */
+export async function changeRecord(root: string, change: (now: Deferred) => Deferred): Promise<void> {
+  await withSetupLock(root, async () => {
+    const facts = readDeferred(root);
+    const step = recordStep(facts, change(parseDeferred(facts.text)));
+    if (step?.kind === 'file.remove') rmSync(step.args.path, { force: true });
+    if (step?.kind === 'file.write') {
+      replaceFile(step.args.path, step.args.content, { mode: step.args.mode, uid: 0, gid: 0 });
+    }
+  });
+}
+
+/** Notes users who were set up, when their system does not run: quota, labels and linger wait for its boot. */
+export async function deferUsers(root: string, names: readonly string[]): Promise<void> {
+  if (names.length === 0 || process.geteuid?.() !== 0 || whyNotRunning(root) === undefined) return;
+  await changeRecord(root, ({ system, users }) => ({ system, users: [...new Set([...users, ...names])] }));
+}
