@@ -1,7 +1,7 @@
 // What dpkg is run under when nobody watches: images built in a chroot, systems installed into from outside, a host whose
 // disk is full or whose configuration is broken. The package must end up configured in all of them, and what could not be
 // done must be noted for the first boot.
-import { cpSync } from 'node:fs';
+import { cpSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { run } from './stage.mjs';
 
@@ -110,4 +110,5 @@ export async function testConditions({ suite, place, deb, test, expect }) {
       expect(left.length === 0, `left: ${left.join(' ')}`);
     });
   }
+  rmSync(join(place, 'package.deb'));
 }
