@@ -1,14 +1,16 @@
 /** What the `iso-run image` commands do: call the store, print, and tell the audit trail. */
-import { readOwnIdentity } from '../facts/own-identity.js';
+import { type OwnIdentity, readOwnIdentity } from '../facts/own-identity.js';
 import { bootstrapImage } from '../image/bootstrap.js';
 import { failureEvent, type ImageAction, successEvent } from '../image/events.js';
 import { type ImportResult, importImage } from '../image/import.js';
 import type { ImageRecord } from '../image/record.js';
 import { removeImage } from '../image/remove.js';
+import { requireRoom } from '../image/space.js';
 import { findImage, listImages } from '../image/store.js';
 import { asIsoError, IsoError } from '../lib/errors.js';
 import { escapeControl, formatTable } from '../lib/text.js';
 import { formatSize } from '../lib/units.js';
+import { readPolicy } from '../policy/read-policy.js';
 import { type NewEvent, recordEvent } from '../trail/record-event.js';
 import type { BootstrapOptions, ImportOptions, ListOptions } from './iso-run-image.js';
 import { writeOut } from './write-out.js';
@@ -85,20 +87,32 @@ function printImage({ image, changed }: ImportResult, json: boolean | undefined)
   writeOut(`${image.name}  ${image.layers[0]}  ${formatSize(image.size)}${note}\n`);
 }
 
+/** Runs `store` where there is room to begin it. */
+async function whereRoom<T>(what: string, store: (identity: OwnIdentity) => Promise<T>): Promise<T> {
+  const identity = readOwnIdentity();
+  requireRoom(identity, (await readPolicy()).quota.refuse, what);
+  return store(identity);
+}
+
 const changedImage = ({ image, changed }: ImportResult) => (changed ? image : undefined);
 
 export async function importFile(file: string, name: string, options: ImportOptions): Promise<void> {
   const line = progressLine();
   const request = { file, name, source: file, force: options.force ?? false, onProgress: line.show };
   const work = () =>
-    interruptible((signal) => importImage(readOwnIdentity(), { ...request, signal })).finally(line.clear);
+    whereRoom(`cannot import ${file}`, (identity) =>
+      interruptible((signal) => importImage(identity, { ...request, signal })).finally(line.clear),
+    );
   printImage(await recorded('image.import', name, file, work, changedImage), options.json);
 }
 
 export async function bootstrap(name: string, options: BootstrapOptions): Promise<void> {
   const { suite, force = false } = options;
   const request = { name, force, showOutput: process.stderr.isTTY, ...(suite === undefined ? {} : { suite }) };
-  const work = () => interruptible((signal) => bootstrapImage(readOwnIdentity(), { ...request, signal }));
+  const work = () =>
+    whereRoom(`cannot make the image ${name}`, (identity) =>
+      interruptible((signal) => bootstrapImage(identity, { ...request, signal })),
+    );
   printImage(await recorded('image.bootstrap', name, suite ?? 'busybox', work, changedImage), options.json);
 }
 

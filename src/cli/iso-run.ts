@@ -20,12 +20,22 @@ async function prepare(image: string, command: string[], flags: RunFlags) {
     env: process.env,
   };
   const options = parseRunOptions(image, command, flags, caller);
-  return { options, prepared: prepareRun(options, await readPolicy()) };
+  const policy = await readPolicy();
+  return { options, policy, prepared: prepareRun(options, policy) };
 }
 
 async function run(image: string, command: string[], flags: RunFlags): Promise<void> {
   const { recordRefusal } = await import('../run/refusals.js');
-  const { options, prepared } = await recordRefusal(image, () => prepare(image, command, flags));
+  const { requireRoom } = await import('../image/space.js');
+  const { options, prepared } = await recordRefusal(image, async () => {
+    const { policy, ...made } = await prepare(image, command, flags);
+    requireRoom(
+      made.prepared.identity,
+      policy.quota.refuse,
+      `cannot create a container of ${made.prepared.image.name}`,
+    );
+    return made;
+  });
   // Scripts want a quiet standard error; the trail holds the warnings in any case.
   if (isatty(2)) {
     for (const warning of prepared.spec.warnings) process.stderr.write(`iso-run: warning: ${warning}\n`);

@@ -1,6 +1,7 @@
 /** `iso-setup`: makes a host and its users ready for containers without privilege. */
 import type { Command } from 'commander';
 import { createProgram, runMain } from './main.js';
+import type { QuotaCliOptions } from './quota-actions.js';
 import type { SetupCliOptions } from './setup-actions.js';
 
 const program = createProgram('iso-setup', 'make a host and its users ready for containers without privilege');
@@ -37,6 +38,23 @@ withCommonOptions(program.command('remove').argument('<name>', 'login name'))
   .option('--purge', 'remove containers, images and configuration of the user too')
   .action(async (name: string, options: SetupCliOptions) =>
     (await import('./setup-actions.js')).removeOne(name, options),
+  );
+
+program
+  .command('quota')
+  .argument('[name...]', 'login names; all provisioned users without')
+  .description('show, change, check and repair the quota of container trees')
+  .option('--set <size>', 'limit to this size, for example 12G; `default` for what the policy says')
+  .option('--inodes <count>', 'limit to this number of files; `default` for what the policy says')
+  .option('--force', 'also to less than is used now')
+  .option('--check', 'look for files that are not counted, and exit with status 2 when something differs')
+  .option('--repair', 'count such files again')
+  .option('--sample', 'tell the audit trail of thresholds that were passed, as the timer does')
+  .option('--dry-run', 'print the steps, change nothing')
+  .option('--json', 'print one JSON object')
+  .addHelpText('after', EXITS)
+  .action(async (names: string[], options: QuotaCliOptions) =>
+    (await import('./quota-actions.js')).quota(names, options),
   );
 
 program

@@ -31,12 +31,12 @@ function rootOf(options: SetupCliOptions): string {
 
 const NOBODY = "nothing to do: the list is empty, and no account is one that the policy's [users] means";
 
-const isDry = (options: SetupCliOptions) => options.dryRun === true || options.check === true;
+export const isDry = (options: SetupCliOptions) => options.dryRun === true || options.check === true;
 
 /** Whoever asks for a list gets one, however long it turns out. */
 const isList = ({ all, from }: SetupCliOptions) => all === true || from !== undefined;
 
-function printerOf(options: SetupCliOptions, over: Partial<PrintOptions>): PlanPrinter {
+export function printerOf(options: SetupCliOptions, over: Partial<PrintOptions>): PlanPrinter {
   return createPrinter({
     action: 'setup.apply',
     key: 'user',

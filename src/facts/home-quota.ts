@@ -3,26 +3,28 @@ import { closeSync, constants, openSync, statfsSync } from 'node:fs';
 import type { ProjectQuota } from '../sys/quota.js';
 import { fileSystemName, XFS } from './file-system.js';
 
-export type QuotaFacts = { why: string } | { why: undefined; quota: ProjectQuota };
+/** Use and limits by project; `none` is a project that nothing was ever charged to. */
+export type HomeQuotaFacts =
+  | { why: string }
+  | { why: undefined; of: ReadonlyMap<number, ProjectQuota>; none: ProjectQuota };
 
 const REMOUNT = 'mount it with prjquota (in fstab; for / rootflags=prjquota): a remount does not turn it on';
 
-/** Project ids of users: above those of other tools, below those of systemd; undefined when the uid does not fit. Pure. */
-export function projectOf(uid: number): number | undefined {
-  return uid < 0x40000000 ? 0x40000000 + uid : undefined;
-}
-
-/** Project quota of the user's own project on the home's file system. The home's path is in root's hands alone. */
-export async function readHomeQuota(home: string, project: number): Promise<QuotaFacts> {
+/**
+ * Project quota of some projects on the home's file system. The home's path is in root's hands alone. Whoever is not root
+ * may not read projects: they are left out then.
+ */
+export async function readHomeQuota(home: string, projects: readonly number[]): Promise<HomeQuotaFacts> {
   const { type } = statfsSync(home);
   if (type !== XFS) return { why: `home is on ${fileSystemName(type)}, not XFS` };
-  const { readProject, readQuotaState } = await import('../sys/quota.js');
+  const { NO_QUOTA, readProject, readQuotaState } = await import('../sys/quota.js');
   const fd = openSync(home, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
   try {
     const state = readQuotaState(fd);
     if (!state.accounted) return { why: `home is on XFS without project quota; ${REMOUNT}` };
     if (!state.enforced) return { why: `home is on XFS where project quota is counted and not enforced; ${REMOUNT}` };
-    return { why: undefined, quota: readProject(fd, project) };
+    const seen = process.geteuid?.() === 0 ? projects : [];
+    return { why: undefined, of: new Map(seen.map((id) => [id, readProject(fd, id)])), none: NO_QUOTA };
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
     if (code === 'ENOSYS')

@@ -11,6 +11,7 @@ const CATEGORY: Partial<Record<ErrorCode, NewEvent['category']>> = {
   'permission.denied': 'permission',
   'user.refused': 'permission',
   'user.not-provisioned': 'permission',
+  'quota.near': 'resource',
   'write.failed': 'resource',
   'tool.missing': 'system',
   'tool.failed': 'system',

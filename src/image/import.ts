@@ -8,6 +8,7 @@ import { type Archive, openArchive } from './archive.js';
 import { extractLayer, type Layer, placeLayer } from './layer.js';
 import type { ImageConfig, ImageRecord } from './record.js';
 import { parseReference } from './reference.js';
+import { requireFit } from './space.js';
 import { listImages, lookUpImage, writeRecord } from './store.js';
 import { withStoreLock } from './store-lock.js';
 import { requireUnused, takeUnusedLayers } from './usage.js';
@@ -98,6 +99,7 @@ async function importArchive(identity: OwnIdentity, archive: Archive, request: I
     if (present !== undefined) return { image: present, changed: false };
   }
   return await withWorkspace(identity, async (workspace) => {
+    requireFit(workspace.root, archive.expected, `cannot import ${archive.label}`);
     const layer = await extractLayer(identity, workspace, archive, request.signal);
     request.signal?.throwIfAborted();
     return await withStoreLock(identity.store, () => {

@@ -1,25 +1,12 @@
-/** One writer of a store at a time: flock(2), which the kernel releases when its holder dies. */
+/** One writer of a store at a time. */
 import { closeSync, constants, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { IsoError } from '../lib/errors.js';
-import { cFunction, errnoError } from '../sys/ffi.js';
-
-// <sys/file.h>
-const LOCK_EX = 2;
-const LOCK_NB = 4;
+import { tryLock } from '../sys/flock.js';
 
 const WAIT_MS = 60_000;
 const RETRY_MS = 50;
-
-/** Locks an open file until it is closed; false when another open file holds the lock. */
-export function tryLock(fd: number): boolean {
-  const flock = cFunction('libc.so.6', 'int flock(int fd, int operation)');
-  if (flock(fd, LOCK_EX | LOCK_NB) === 0) return true;
-  const error = errnoError('flock', `descriptor ${fd}`);
-  if (error.code === 'EAGAIN') return false;
-  throw error;
-}
 
 /**
  * Runs `work` while nobody else changes the store. Held only for renames and records, never during an extraction.

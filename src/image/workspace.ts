@@ -6,9 +6,10 @@ import { chmodSync, closeSync, constants, mkdirSync, mkdtempSync, openSync, read
 import { join } from 'node:path';
 import type { OwnIdentity } from '../facts/own-identity.js';
 import { hasErrno, IsoError } from '../lib/errors.js';
+import { tryLock } from '../sys/flock.js';
 import { emptyDirectory } from './confined-tools.js';
 import { prepareStore } from './store.js';
-import { tryLock, withStoreLock } from './store-lock.js';
+import { withStoreLock } from './store-lock.js';
 
 export type StoreOwner = Pick<OwnIdentity, 'store' | 'ids'>;
 

@@ -33,6 +33,11 @@ export const ERROR_CODES = {
   'container.missing': { exit: 66, hint: 'see `iso-run ps -a`' },
   'container.exists': { exit: 73, hint: 'choose another --name' },
   'container.running': { exit: 75, hint: 'end it first, or use --force' },
+  'quota.near': { exit: 73, hint: 'remove containers with `iso-run rm` and images with `iso-run image rm`' },
+  'quota.below-use': {
+    exit: 65,
+    hint: 'give a larger size, or --force: nothing can be written then until files are removed',
+  },
   'volume.missing': { exit: 66, hint: 'create the source directory or correct -v' },
   'volume.refused': { exit: 77, hint: 'choose a directory or file that holds data only' },
   'seccomp.invalid': { exit: 65, hint: 'give a profile in the OCI or Docker JSON format' },

@@ -7,8 +7,18 @@ export interface Policy {
   users: { uid_min: number; uid_max: number; groups: string[]; shells: string[] };
   /** Subordinate uid and gid ranges (subuid(5)). */
   subids: { min: number; max: number; count: number };
-  /** XFS project quota of a user's container tree; `missing` says what a host without project quota means. */
-  quota: { size: string; reserve: string; inodes: number; missing: 'report' | 'require' };
+  /**
+   * XFS project quota of a user's container tree; `missing` says what a host without project quota means. In percent of the
+   * limit: from `refuse` on no container is made and no image stored (0: never), `thresholds` are told to the audit trail.
+   */
+  quota: {
+    size: string;
+    reserve: string;
+    inodes: number;
+    missing: 'report' | 'require';
+    refuse: number;
+    thresholds: number[];
+  };
   /** cgroup v2 controllers handed to each user's systemd manager. */
   delegation: { controllers: string[] };
   /** Hard ceilings on `user-UID.slice`; empty text or 0 leaves one out. */
@@ -30,7 +40,7 @@ export interface Policy {
 export const DEFAULT_POLICY: Policy = {
   users: { uid_min: 0, uid_max: 0, groups: [], shells: [] },
   subids: { min: 524288, max: 1879048191, count: 65536 },
-  quota: { size: '10G', reserve: '512M', inodes: 1_000_000, missing: 'report' },
+  quota: { size: '10G', reserve: '512M', inodes: 1_000_000, missing: 'report', refuse: 95, thresholds: [80, 90, 95] },
   delegation: { controllers: ['cpu', 'cpuset', 'io', 'memory', 'pids'] },
   slice: { memory: '', cpus: 0, pids: 0 },
   linger: 'never',
@@ -96,8 +106,20 @@ export const policySchema: JSONSchemaType<Policy> = {
     quota: {
       type: 'object',
       additionalProperties: false,
-      required: ['size', 'reserve', 'inodes', 'missing'],
-      properties: { size, reserve: size, inodes: count, missing: { type: 'string', enum: ['report', 'require'] } },
+      required: ['size', 'reserve', 'inodes', 'missing', 'refuse', 'thresholds'],
+      properties: {
+        size,
+        reserve: size,
+        inodes: count,
+        missing: { type: 'string', enum: ['report', 'require'] },
+        refuse: { type: 'integer', minimum: 0, maximum: 100 },
+        thresholds: {
+          type: 'array',
+          uniqueItems: true,
+          maxItems: 8,
+          items: { type: 'integer', minimum: 1, maximum: 100 },
+        },
+      },
     },
     delegation: {
       type: 'object',

@@ -1,8 +1,9 @@
-/** What iso-run refuses before a launch is a matter of the audit trail when it is one of permission. */
+/** What iso-run refuses before a launch is a matter of the audit trail when it is one of permission or of resources. */
 import { asIsoError, type ErrorCode } from '../lib/errors.js';
 import { recordEvent } from '../trail/record-event.js';
 
-const RECORDED: readonly ErrorCode[] = ['volume.refused', 'user.refused', 'permission.denied', 'controller.missing'];
+const RESOURCES: readonly ErrorCode[] = ['controller.missing', 'quota.near'];
+const RECORDED: readonly ErrorCode[] = [...RESOURCES, 'volume.refused', 'user.refused', 'permission.denied'];
 
 /** Runs `prepare`; a refusal of the codes above is recorded and thrown on. */
 export async function recordRefusal<T>(image: string, prepare: () => Promise<T>): Promise<T> {
@@ -12,7 +13,7 @@ export async function recordRefusal<T>(image: string, prepare: () => Promise<T>)
     const error = asIsoError(thrown);
     if (RECORDED.includes(error.code)) {
       recordEvent({
-        category: error.code === 'controller.missing' ? 'resource' : 'permission',
+        category: RESOURCES.includes(error.code) ? 'resource' : 'permission',
         action: 'container.refuse',
         outcome: 'failure',
         severity: 'warning',

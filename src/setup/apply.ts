@@ -1,6 +1,7 @@
 /** Carries plans out, in order, and notes on each item what became of it. The first failure of a subject ends that subject. */
 import { asIsoError, type ErrorRecord, IsoError } from '../lib/errors.js';
 import type { Homes } from '../sys/home.js';
+import { applyProjects } from './apply-projects.js';
 import {
   type ApplyContext,
   type HomeStep,
@@ -8,15 +9,15 @@ import {
   homeOps,
   hostExecutors,
   OPTIONAL,
-  type RangeStepKind,
+  type SharedStepKind,
 } from './executors.js';
 import { isTodo, type Job, noteDone, noteFailure, noteReadBack } from './job.js';
 import type { IntentRecord } from './journal.js';
-import type { HomeStepArgs, Item, Step, StepKind } from './step.js';
+import type { HomeStepArgs, Item, Step, StepKind, StepNote } from './step.js';
 import { syncJobs } from './sync-jobs.js';
 
 type RangeStep = Step<'subids.add' | 'subids.verify'>;
-type HostStep = Exclude<Step, HomeStep | Step<RangeStepKind>>;
+type HostStep = Exclude<Step, HomeStep | Step<SharedStepKind>>;
 
 const isHomeStep = (step: Step): step is HomeStep => step.kind.startsWith('home.');
 const isRangeStep = (step: Step): step is RangeStep => step.kind === 'subids.add' || step.kind === 'subids.verify';
@@ -26,7 +27,7 @@ function execute<K extends HostStep['kind']>(
   step: { kind: K; args: Parameters<(typeof hostExecutors)[K]>[0] },
   context: ApplyContext,
 ) {
-  return (hostExecutors[step.kind] as (args: unknown, context: ApplyContext) => Promise<void> | void)(
+  return (hostExecutors[step.kind] as (args: unknown, context: ApplyContext) => Promise<void> | StepNote | void)(
     step.args,
     context,
   );
@@ -76,8 +77,9 @@ function applyRangeStep({ plan, granted }: Job, item: Item & { step: RangeStep }
 
 async function applyHostStep(job: Job, item: Item & { step: HostStep }, context: ApplyContext): Promise<boolean> {
   try {
-    await execute(item.step as never, context);
-    noteDone(item);
+    const note = await execute(item.step as never, context);
+    noteDone(item, note?.reason);
+    if (note?.state) item.state = note.state;
     return true;
   } catch (thrown) {
     const error = asIsoError(thrown);
@@ -177,6 +179,7 @@ export async function applyJobs(jobs: readonly Job[], context: ApplyContext): Pr
     failAll(busy, error.toJSON());
     return;
   }
+  await applyProjects(busy, context.root);
   await inParallel(busy, (job) => applyPlan(job, context));
   await syncJobs(busy, context);
   journal.done(

@@ -77,15 +77,20 @@ export function userTemplateValues(
 
 /**
  * Limits of the container tree. The soft one is what users see as its size; between it and the hard one lies the reserve
- * that cleaning up needs, since at the hard limit not even a removal can write its records.
+ * that cleaning up needs, since at the hard limit not even a removal can write its records. What was declared for one user
+ * replaces what the policy says for all.
  */
-export function desiredLimits(policy: Policy['quota']): ProjectLimits {
-  const size = parseSize(policy.size) ?? 0;
+export function desiredLimits(
+  policy: Pick<Policy['quota'], 'size' | 'reserve' | 'inodes'>,
+  declared: { size?: string; inodes?: number } = {},
+): ProjectLimits {
+  const size = parseSize(declared.size ?? policy.size) ?? 0;
   const reserve = parseSize(policy.reserve) ?? 0;
+  const inodes = declared.inodes ?? policy.inodes;
   return {
     softBytes: size,
     hardBytes: size === 0 ? 0 : size + reserve,
-    softInodes: policy.inodes,
-    hardInodes: policy.inodes === 0 ? 0 : Math.ceil(policy.inodes * 1.05),
+    softInodes: inodes,
+    hardInodes: inodes === 0 ? 0 : Math.ceil(inodes * 1.05),
   };
 }

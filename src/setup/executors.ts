@@ -1,5 +1,5 @@
 /** What carries out each kind of step: thin, and complete by type, since a kind without its row does not compile. */
-import { chmodSync, closeSync, constants, openSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { describeFailure, describeType, tildePath } from '../facts/home-words.js';
 import { type ErrorCode, IsoError } from '../lib/errors.js';
@@ -7,12 +7,12 @@ import { formatMode } from '../lib/units.js';
 import { makeDirectory, replaceFile } from '../sys/atomic-file.js';
 import { run } from '../sys/exec.js';
 import type { HomeOp, HomeOutcome, Homes } from '../sys/home.js';
-import { setProjectLimits } from '../sys/quota.js';
 import { enableLinger, reloadUnits } from '../sys/systemd.js';
 import type { Command } from './journal.js';
 import type { Journal } from './journal-file.js';
+import { quotaExecutors } from './quota-executors.js';
 import { formatState } from './state.js';
-import type { HomeStepArgs, HostStepArgs, Step, StepKind } from './step.js';
+import type { HomeStepArgs, HostStepArgs, Step, StepKind, StepNote } from './step.js';
 import { removeRanges } from './subid-files.js';
 
 const ROOT = { uid: 0, gid: 0 };
@@ -29,7 +29,9 @@ export interface ApplyContext {
 
 /** Steps on the two files of ranges are carried out for all users at once, before anything else. */
 export type RangeStepKind = 'subids.add' | 'subids.verify' | 'subids.repair';
-type SingleStepArgs = Omit<HostStepArgs, RangeStepKind>;
+/** Those on the files of quota projects for many users at once, by apply-projects.ts. */
+export type SharedStepKind = RangeStepKind | 'project.record';
+type SingleStepArgs = Omit<HostStepArgs, SharedStepKind>;
 
 /** Steps inside a home as requests to iso-home. */
 export const homeOps: { [K in keyof HomeStepArgs]: (args: HomeStepArgs[K]) => HomeOp } = {
@@ -46,20 +48,13 @@ export const homeOps: { [K in keyof HomeStepArgs]: (args: HomeStepArgs[K]) => Ho
 
 /** Steps on the host. */
 export const hostExecutors: {
-  [K in keyof SingleStepArgs]: (args: SingleStepArgs[K], context: ApplyContext) => Promise<void> | void;
+  [K in keyof SingleStepArgs]: (args: SingleStepArgs[K], context: ApplyContext) => Promise<void> | StepNote | void;
 } = {
   'state.write': ({ path, state }) => {
     makeDirectory(dirname(path), 0o700);
     replaceFile(path, formatState(state), { mode: 0o600, ...ROOT, isUnsynced: 'uid' in state });
   },
-  'quota.limit': ({ home, project, limits }) => {
-    const fd = openSync(home, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
-    try {
-      setProjectLimits(fd, project, limits);
-    } finally {
-      closeSync(fd);
-    }
-  },
+  ...quotaExecutors,
   'subids.remove': async ({ owner, root }, { journal }) => void (await removeRanges(root, owner, journal)),
   'file.remove': ({ path }) => rmSync(path, { force: true }),
   'file.write': ({ path, mode, content, isOneOfMany = false }) =>

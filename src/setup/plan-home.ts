@@ -1,12 +1,10 @@
-/** Items for a user's home: the tree, its quota project, the configuration files. Pure. */
+/** Items for a user's home: the tree, its labels, the configuration files. Pure. */
 import type { HomeFacts } from '../facts/home.js';
-import type { QuotaFacts } from '../facts/home-quota.js';
 import { describeFailure, describeType, tildePath } from '../facts/home-words.js';
 import type { FeatureFacts } from '../facts/setup-host.js';
 import { IsoError } from '../lib/errors.js';
-import { formatMode, formatSize } from '../lib/units.js';
+import { formatMode } from '../lib/units.js';
 import type { HomeOutcome } from '../sys/home.js';
-import type { ProjectLimits } from '../sys/quota.js';
 import {
   DIRECTORIES,
   FILE_MODE,
@@ -15,7 +13,6 @@ import {
   PRIVATE_DIRECTORIES,
   PRIVATE_MODE,
   SHARED_DIRECTORIES,
-  TREE,
 } from './desired-user.js';
 import { judgeFile } from './plan-files.js';
 import type { Deployed } from './state.js';
@@ -96,43 +93,6 @@ export function planVerification(home: HomeFacts, owner: Owner): Item[] {
     }
     return item.todo('verify', text, { kind: 'home.verify', args: { path, mode: PRIVATE_MODE } });
   });
-}
-
-const formatLimits = (limits: ProjectLimits) =>
-  limits.softBytes === 0 && limits.softInodes === 0
-    ? 'no limit'
-    : `${formatSize(limits.softBytes)} (hard ${formatSize(limits.hardBytes)}), ${limits.softInodes} files`;
-
-const sameLimits = (a: ProjectLimits, b: ProjectLimits) =>
-  a.softBytes === b.softBytes &&
-  a.hardBytes === b.hardBytes &&
-  a.softInodes === b.softInodes &&
-  a.hardInodes === b.hardInodes;
-
-/** The quota project of the tree and its limits; directories made in it later inherit the project. */
-export function planQuota(
-  home: HomeFacts,
-  quota: QuotaFacts,
-  want: { home: string; project: number; limits: ProjectLimits },
-): Item[] {
-  const subject = tildePath(TREE);
-  const desired = formatLimits(want.limits);
-  if (quota.why !== undefined) {
-    return [item.unavailable('create', { kind: 'quota', subject, current: 'no limit', desired }, quota.why)];
-  }
-  const { project, limits } = want;
-  const marks = PRIVATE_DIRECTORIES.filter((path) => path.startsWith(TREE)).map((path) => {
-    const now = home.get(path)?.project ?? 0;
-    const text = { kind: 'quota', subject: tildePath(path), current: `project ${now}`, desired: `project ${project}` };
-    return now === project
-      ? item.unchanged('create', text, `already counted as project ${project}`)
-      : item.todo('create', text, { kind: 'home.project', args: { path, project } });
-  });
-  const text = { kind: 'quota', subject, current: formatLimits(quota.quota), desired };
-  const limit = sameLimits(quota.quota, limits)
-    ? item.unchanged('create', text, `already limited, ${formatSize(quota.quota.usedBytes)} used`)
-    : item.todo('create', text, { kind: 'quota.limit', args: { home: want.home, project, limits } });
-  return [...marks, limit];
 }
 
 /** A rendered file, its path below the home. */

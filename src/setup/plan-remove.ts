@@ -1,11 +1,23 @@
 /** `iso-setup remove`: what is taken back. Data stays unless it is asked for; other people's lines stay always. Pure. */
 import type { HomeFacts } from '../facts/home.js';
 import { describeType, tildePath } from '../facts/home-words.js';
+import type { ProjectLines } from '../facts/project-lines.js';
+import type { ProjectLimits } from '../sys/quota.js';
 import { CONFIG, FILES, TREE } from './desired-user.js';
 import { digestOf } from './plan-files.js';
+import { formatLimits } from './plan-quota.js';
 import { ID_KINDS, type IdKind } from './plan-subids.js';
 import type { Deployed } from './state.js';
 import { type Item, type ItemText, item } from './step.js';
+
+/** What iso-setup noted of the user's quota. */
+export interface QuotaRemains {
+  lines: ProjectLines;
+  /** Undefined when the project has no limits, or lies where nobody can look. `place` is a directory on its file system. */
+  limited: { project: number; place: string; limits: ProjectLimits } | undefined;
+  /** Uids under which something was declared for this name. */
+  declaredUids: readonly number[];
+}
 
 export interface RemoveFacts {
   name: string;
@@ -15,6 +27,7 @@ export interface RemoveFacts {
   /** Undefined when the account or its home is gone, or its data stays. */
   home: HomeFacts | undefined;
   purge: boolean;
+  quota: QuotaRemains;
   deployed: Deployed;
   /** Root's own files about this user, absolute; those that exist. */
   notes: string[];
@@ -68,6 +81,30 @@ function planData({ home, purge, deployed }: RemoveFacts): Item[] {
   return items;
 }
 
+const NO_LIMITS: ProjectLimits = { softBytes: 0, hardBytes: 0, softInodes: 0, hardInodes: 0 };
+
+/** Data that stays is counted on, so it keeps its project, which the user gets again with the next `iso-setup user`. */
+function planProject({ name, root, quota }: RemoveFacts): Item[] {
+  const { lines, limited, declaredUids } = quota;
+  const items: Item[] = [];
+  if (limited) {
+    const { project, place, limits } = limited;
+    const current = formatLimits(limits);
+    const text: ItemText = { kind: 'quota', subject: tildePath(TREE), current, desired: 'no limit' };
+    const args = { home: place, project, limits: NO_LIMITS };
+    items.push(item.todo('create', text, { kind: 'quota.limit', args }));
+  }
+  if (lines.projid.length > 0) {
+    const text = { kind: 'quota', subject: '/etc/projid', current: lines.projid.join(' '), desired: 'none' };
+    items.push(item.todo('create', text, { kind: 'project.forget', args: { root, lines } }));
+  }
+  for (const uid of declaredUids) {
+    const text = { kind: 'declared', subject: name, current: 'a quota of its own', desired: 'none' };
+    items.push(item.todo('create', text, { kind: 'quota.declare', args: { root, uid, declared: { name } } }));
+  }
+  return items;
+}
+
 function planNotes({ notes }: RemoveFacts): Item[] {
   return notes.map((path) =>
     item.todo(
@@ -80,5 +117,5 @@ function planNotes({ notes }: RemoveFacts): Item[] {
 
 /** Data first, then the ids that own it, then what root remembers of it. */
 export function planRemoval(facts: RemoveFacts): Item[] {
-  return [...planData(facts), ...planLines(facts), ...planNotes(facts)];
+  return [...planData(facts), ...planProject(facts), ...planLines(facts), ...planNotes(facts)];
 }

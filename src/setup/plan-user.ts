@@ -1,17 +1,19 @@
 /** A user's plan: validate, create, verify, deploy. Everything is decided here, from facts, before the first change. Pure. */
 import type { PasswdEntry } from '../facts/accounts.js';
 import type { HomeFacts } from '../facts/home.js';
-import type { QuotaFacts } from '../facts/home-quota.js';
 import type { FeatureFacts, ToolFact } from '../facts/setup-host.js';
 import { IsoError } from '../lib/errors.js';
 import { formatMode } from '../lib/units.js';
 import type { Policy } from '../policy/policy.js';
 import type { HomeOutcome } from '../sys/home.js';
-import { desiredLimits, FILE_MODE } from './desired-user.js';
+import { FILE_MODE } from './desired-user.js';
 import { digestOf, judgeFile } from './plan-files.js';
-import { planDirectories, planFiles, planLabels, planQuota, planVerification, type RenderedFile } from './plan-home.js';
+import { planDirectories, planFiles, planLabels, planVerification, type RenderedFile } from './plan-home.js';
 import { planReload } from './plan-host.js';
+import type { ProjectFacts } from './plan-project.js';
+import { planUserQuota, type QuotaFacts } from './plan-quota.js';
 import { formatRange, ID_KINDS, type IdKind, type UserRanges } from './plan-subids.js';
+import type { DeclaredQuota } from './quota-state.js';
 import { type Deployed, remember, type UserState } from './state.js';
 import { type Item, type ItemText, item } from './step.js';
 
@@ -23,6 +25,7 @@ export interface HostFile {
 }
 
 export interface UserFacts {
+  root: string;
   account: PasswdEntry;
   /** Without symbolic links; below `root` it is the path as this process sees it. */
   home: string;
@@ -33,8 +36,11 @@ export interface UserFacts {
   stateFile: string;
   /** A run that was killed had begun with this user: its files may be half written, its reload of units may be missing. */
   isUnfinished: boolean;
-  project: number | undefined;
+  /** The container tree as the user sees it. */
+  tree: string;
+  project: ProjectFacts;
   quota: QuotaFacts;
+  declared: DeclaredQuota | undefined;
   tools: readonly ToolFact[];
   features: FeatureFacts;
   /** Undefined when the policy sets no ceiling. */
@@ -183,22 +189,6 @@ function planState({ account, entries, state, stateFile, files, isRoot, isUnfini
   return [item.todo('create', text, { kind: 'state.write', args: { path: stateFile, state: next } })];
 }
 
-function planUserQuota({ account, entries, home, project, quota, isRoot }: UserFacts, policy: Policy): Item[] {
-  const limits = desiredLimits(policy.quota);
-  const facts: QuotaFacts =
-    project === undefined
-      ? { why: `no quota project can be made of uid ${account.uid}` }
-      : isRoot || quota.why !== undefined
-        ? quota
-        : { why: NO_ROOT };
-  if (isRoot && facts.why !== undefined && policy.quota.missing === 'require') {
-    throw new IsoError('feature.missing', `cannot limit the container tree of ${account.name}`, facts.why, {
-      hint: 'put the home on XFS mounted with prjquota, or set quota.missing = "report" in /etc/iso/policy.toml',
-    });
-  }
-  return planQuota(entries, facts, { home, project: project ?? 0, limits });
-}
-
 /**
  * All items of one user, in the order in which they are done.
  * @throws IsoError home.unsafe when something in the home is not the user's own
@@ -210,7 +200,7 @@ export function planUser(facts: UserFacts, policy: Policy, delegation: readonly 
     ...planState(facts),
     ...planRanges(facts),
     ...planDirectories(facts.entries, owner),
-    ...planUserQuota(facts, policy),
+    ...planUserQuota({ ...facts, uids: facts.ranges.uid.present }, policy.quota, facts.isRoot),
     ...planSystemd(facts, policy.linger),
     ...planHostFeatures(facts, delegation),
     ...verifyRanges(facts),

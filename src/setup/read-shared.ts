@@ -11,6 +11,7 @@ import { FILES, type HostContainers, LABELS, labelOf } from './desired-user.js';
 import { planDelegation } from './plan-host.js';
 import { createAllocator, type IdKind, spellings, type UserRanges } from './plan-subids.js';
 import { readHostNotes, renderHostFile } from './provision-host.js';
+import { type QuotaRegister, readQuotaRegister } from './read-quota.js';
 import { type CheckedTemplate, readPublicFile, readTemplates } from './read-templates.js';
 import type { Item } from './step.js';
 import { type AllocationFacts, readRetired, readSubidFile, toSpaces } from './subid-files.js';
@@ -25,6 +26,7 @@ export interface Shared {
   host: HostContainers;
   tools: ToolFact[];
   features: FeatureFacts;
+  quotas: QuotaRegister;
   delegation: Item[];
   allocation: AllocationFacts;
   allocate: (user: { name: string; uid: number }) => Record<'uid' | 'gid', UserRanges>;
@@ -101,6 +103,7 @@ export async function readShared({ root, isUnfinished, repair }: SharedOptions):
     },
     tools: readTools(root),
     features,
+    quotas: readQuotaRegister(root, isRoot),
     delegation: delegation ? planDelegation(delegation, { ...readHostNotes(root), features, isUnfinished }) : [],
     allocation,
     allocate: allocatorOf(root, lines, allocation),

@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { findAccount, type PasswdEntry, readGroupsOf, requireFirstName } from '../facts/accounts.js';
 import { homeUser, observeHome } from '../facts/home.js';
 import { resolveHome } from '../facts/home-path.js';
-import { projectOf, readHomeQuota } from '../facts/home-quota.js';
 import { asIsoError, type ErrorRecord, IsoError } from '../lib/errors.js';
 import { readPlainFile } from '../sys/atomic-file.js';
 import type { Homes, HomeUser } from '../sys/home.js';
@@ -14,6 +13,8 @@ import type { Job } from './job.js';
 import type { IdKind, UserRanges } from './plan-subids.js';
 import { type HostFile, planUser, type UserFacts } from './plan-user.js';
 import { readPresent } from './provision-host.js';
+import { declaredFor } from './quota-state.js';
+import { readUserQuota, treeOf } from './read-quota.js';
 import type { Shared } from './read-shared.js';
 import { render } from './read-templates.js';
 import { requireOrdinary } from './refuse-account.js';
@@ -141,19 +142,20 @@ async function planCase(shared: Shared, one: UserCase, notes: CaseNotes): Promis
   const { account, ranges, user } = one;
   const entries = await one.entries;
   const stateFile = join(root, userStateFile(account.uid));
-  const project = projectOf(account.uid);
   const items = planUser(
     {
       account,
+      root,
       home: user.home,
+      tree: treeOf(root, user.home),
       entries,
       ranges,
       files: renderFiles(shared, account, user.home),
       state: readState(shared, stateFile, account),
       stateFile,
       isUnfinished: notes.isUnfinished,
-      project,
-      quota: await readHomeQuota(user.home, project ?? 0),
+      ...(await readUserQuota(shared.quotas, account, user.home, entries)),
+      declared: declaredFor(shared.quotas.declared, account),
       tools: shared.tools,
       features: shared.features,
       slice: sliceOf(shared, account),

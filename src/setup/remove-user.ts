@@ -17,6 +17,7 @@ import type { Journal } from './journal-file.js';
 import { planRemoval, type RemoveFacts } from './plan-remove.js';
 import { ID_KINDS, type IdKind } from './plan-subids.js';
 import { requireOrdinary } from './refuse-account.js';
+import { readQuotaRemains } from './remove-quota.js';
 import { parseUserState, userStateFile } from './state.js';
 import type { Plan } from './step.js';
 import { readRangesState, readSubidFile } from './subid-files.js';
@@ -94,7 +95,9 @@ async function readFacts(
   const known = await findKnown(root, name);
   const uid = known?.account.uid;
   const lines = readLines(root, name, uid);
-  if (!known && ID_KINDS.every((id) => lines[id].present.length === 0)) {
+  const quota = await readQuotaRemains(root, name);
+  const hasLines = ID_KINDS.some((id) => lines[id].present.length > 0) || quota.lines.projid.length > 0;
+  if (!known && !hasLines) {
     throw new IsoError('user.unknown', `cannot remove ${name}`, 'no account and no subordinate range has this name');
   }
   const ranges = ID_KINDS.flatMap((id) => rangesOf(readSubidFile(root, id), { name, uid: uid ?? -1 }));
@@ -122,6 +125,7 @@ async function readFacts(
       lines,
       home,
       purge,
+      quota,
       deployed: parseUserState(stateFile === undefined ? undefined : readPlainFile(stateFile)?.text)?.files ?? {},
       notes: notes.filter((path) => existsSync(path)),
     },

@@ -1,9 +1,13 @@
 /** The vocabulary of set-up: phases, items that people read, steps that change the host. Plain data. */
+import type { ProjectLines } from '../facts/project-lines.js';
 import type { RangeFault } from '../facts/range-faults.js';
 import type { IdRange } from '../facts/subids.js';
 import type { ErrorRecord } from '../lib/errors.js';
 import type { ProjectLimits } from '../sys/quota.js';
+import type { TagRequest } from '../sys/tag.js';
+import type { ProjectOwner } from './plan-project.js';
 import type { IdKind } from './plan-subids.js';
+import type { DeclaredQuota } from './quota-state.js';
 import type { HostState, UserState } from './state.js';
 
 export const PHASES = ['validate', 'create', 'verify', 'deploy'] as const;
@@ -33,6 +37,14 @@ export interface HostStepArgs {
   /** Puts one faulty line right; those of a call together, in one write. */
   'subids.repair': { id: IdKind; fault: RangeFault };
   'state.write': { path: string; state: UserState | HostState };
+  /** The name of a user's quota project and its tree, in /etc/projid and /etc/projects. */
+  'project.record': { root: string; owner: ProjectOwner; id: number };
+  /** Puts what is in the tree already into its project. */
+  'project.tag': TagRequest;
+  /** Takes lines of /etc/projid and /etc/projects back. */
+  'project.forget': { root: string; lines: ProjectLines };
+  /** Remembers what was declared for a user over the policy; nothing declared is forgotten. */
+  'quota.declare': { root: string; uid: number; declared: DeclaredQuota };
   'quota.limit': { home: string; project: number; limits: ProjectLimits };
   /** Takes back the lines that iso-setup added for this name. */
   'subids.remove': { owner: string; root: string };
@@ -50,6 +62,12 @@ export interface HostStepArgs {
 
 /** From a step's kind to its arguments. A kind added here does not compile until something executes it. */
 export interface StepArgs extends HomeStepArgs, HostStepArgs {}
+
+/** What a step says of itself afterwards: `drift` when it could not do all of it. */
+export interface StepNote {
+  state?: 'drift';
+  reason: string;
+}
 
 export type StepKind = keyof StepArgs;
 export type Step<K extends StepKind = StepKind> = { [P in K]: { kind: P; args: StepArgs[P] } }[K];

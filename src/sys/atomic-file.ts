@@ -142,7 +142,7 @@ export function makeDirectory(path: string, mode: number): void {
 }
 
 /** Replaces or makes one file; missing directories above it are made 0755. @throws IsoError write.failed */
-export function replaceFile(path: string, content: string, mode: FileMode): void {
+export function replaceFile(path: string, content: string | Buffer, mode: FileMode): void {
   makeDirectory(dirname(path), 0o755);
   prepareFile(path, content, mode).commit();
 }

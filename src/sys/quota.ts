@@ -21,6 +21,9 @@ const ISOFT = 1;
 const IHARD = 2;
 const BSOFT = 4;
 const BHARD = 8;
+const BTIMER = 64;
+const ITIMER = 128;
+const LAST_SECOND = 2 ** 31 - 1;
 
 function quotactl(fd: number, command: number, id: number, address: Buffer): void {
   const call = cFunction('libc.so.6', 'long syscall(long number, long fd, long command, long id, void *address)');
@@ -50,7 +53,8 @@ export interface ProjectQuota extends ProjectLimits {
 }
 
 const blocks = (bytes: number) => (BigInt(bytes) + BLOCK - 1n) / BLOCK;
-const NO_QUOTA: ProjectQuota = {
+/** Of a project that nothing was ever charged to. */
+export const NO_QUOTA: ProjectQuota = {
   softBytes: 0,
   hardBytes: 0,
   softInodes: 0,
@@ -92,5 +96,17 @@ export function setProjectLimits(fd: number, id: number, limits: ProjectLimits):
   quota.writeBigUInt64LE(blocks(limits.softBytes), 16);
   quota.writeBigUInt64LE(BigInt(limits.hardInodes), 24);
   quota.writeBigUInt64LE(BigInt(limits.softInodes), 32);
+  quotactl(fd, Q_XSETQLIM, id, quota);
+}
+
+/** When a soft limit that is passed begins to hold as a hard one, in seconds of the clock. @throws system errors */
+export function extendGrace(fd: number, id: number, until: number): void {
+  const quota = Buffer.alloc(DQUOT_BYTES);
+  quota.writeInt8(1, 0);
+  quota.writeInt8(PROJECT, 1);
+  quota.writeUInt16LE(BTIMER | ITIMER, 2);
+  quota.writeUInt32LE(id, 4);
+  quota.writeInt32LE(Math.min(until, LAST_SECOND), 56);
+  quota.writeInt32LE(Math.min(until, LAST_SECOND), 60);
   quotactl(fd, Q_XSETQLIM, id, quota);
 }

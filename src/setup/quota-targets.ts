@@ -1,0 +1,82 @@
+/** The users of `iso-setup quota`: whose tree has a project, what is used and allowed, and why nothing is limited elsewhere. */
+import { findAccount, readAccountFiles } from '../facts/accounts.js';
+import { resolveHome } from '../facts/home-path.js';
+import { readHomeQuota } from '../facts/home-quota.js';
+import { type Account, lookUpAccounts, readProvisionedUsers } from '../facts/provisioned.js';
+import { readSubidLines } from '../facts/subid-lines.js';
+import { rangesOf } from '../facts/subids.js';
+import { asIsoError, IsoError } from '../lib/errors.js';
+import { projectName, recordedId } from './plan-project.js';
+import type { QuotaTarget } from './plan-set-quota.js';
+import { readRegister } from './project-files.js';
+import { declaredFor } from './quota-state.js';
+import { type QuotaRegister, readQuotaRegister } from './read-quota.js';
+
+/** A user with the quota, or why there is none. */
+export type QuotaUser = { name: string; uid: number } & ({ target: QuotaTarget } | { target: undefined; why: string });
+
+const ROOT = '/';
+
+async function readTarget(register: QuotaRegister, account: Account): Promise<QuotaUser> {
+  const { name, uid } = account;
+  const none = (why: string): QuotaUser => ({ name, uid, target: undefined, why });
+  const home = resolveHome(ROOT, { ...account, shell: '' });
+  const project = recordedId(register.projects, name);
+  const quotas = await readHomeQuota(home, project === undefined ? [] : [project]);
+  if (quotas.why !== undefined) return none(quotas.why);
+  if (project === undefined) return none(`the container tree has no quota project: run \`iso-setup user ${name}\``);
+  const target = {
+    root: ROOT,
+    name,
+    uid,
+    home,
+    project,
+    quota: quotas.of.get(project) ?? quotas.none,
+    declared: declaredFor(register.declared, account),
+    uids: rangesOf(readSubidLines('/etc/subuid'), account),
+  };
+  return { name, uid, target };
+}
+
+/** A home that is broken or gone is one line of the list, not the end of it. */
+async function readUser(register: QuotaRegister, account: Account): Promise<QuotaUser> {
+  try {
+    return await readTarget(register, account);
+  } catch (thrown) {
+    const error = asIsoError(thrown);
+    if (error.code === 'internal') throw thrown;
+    return { name: account.name, uid: account.uid, target: undefined, why: `${error.what}: ${error.why}` };
+  }
+}
+
+function requireRoot(): void {
+  if (process.geteuid?.() === 0) return;
+  throw new IsoError('permission.denied', 'cannot read quotas of projects', 'only root can', {
+    hint: 'see your own with `df -h ~/.local/share/containers`',
+  });
+}
+
+async function readAll(accounts: readonly Account[]): Promise<QuotaUser[]> {
+  const register = readQuotaRegister(ROOT, true);
+  const users: QuotaUser[] = [];
+  for (const account of accounts) users.push(await readUser(register, account));
+  return users;
+}
+
+/** Everybody whose tree has a project in the toolkit's own register and whose account exists. @throws IsoError permission.denied */
+export async function readRecordedUsers(): Promise<QuotaUser[]> {
+  requireRoot();
+  const { ours } = readRegister(ROOT, true);
+  const prefix = projectName('');
+  const names = [...ours.projid.byHolder.keys()].map((holder) => holder.slice(prefix.length));
+  return readAll(await lookUpAccounts(names));
+}
+
+/** The named users, or without names all provisioned ones by uid. @throws IsoError permission.denied, user.unknown */
+export async function readQuotaUsers(names: readonly string[]): Promise<QuotaUser[]> {
+  requireRoot();
+  const files = readAccountFiles(ROOT);
+  const accounts: Account[] = [];
+  for (const name of new Set(names)) accounts.push(await findAccount(files, name));
+  return readAll(names.length > 0 ? accounts : await readProvisionedUsers());
+}
