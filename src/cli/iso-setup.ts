@@ -62,8 +62,9 @@ program
   .argument('[name]', 'login name')
   .description('who may run containers here, and with which subordinate ids')
   .option('--json', 'print one JSON object')
+  .option('--check', 'exit with status 2 when there are faults or orphans')
   .action(async (name: string | undefined, options: SetupCliOptions) =>
-    (await import('./setup-actions.js')).showStatus(name, options),
+    (await import('./setup-status.js')).showStatus(name, options),
   );
 
 program

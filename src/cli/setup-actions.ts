@@ -2,7 +2,6 @@
 import { realpathSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { asIsoError, hasErrno, IsoError } from '../lib/errors.js';
-import { formatTable } from '../lib/text.js';
 import type { Plan } from '../setup/step.js';
 import { createPrinter, type PlanPrinter, type PrintOptions } from './print-plans.js';
 import { writeOut } from './write-out.js';
@@ -102,27 +101,6 @@ export async function setUpSystem(options: SetupCliOptions): Promise<void> {
   }
   const printer = printerOf(options, { key: 'host' });
   await runOne('host', printer, () => provisionHost({ root, dryRun: isDry(options), tell: printer.tell }));
-}
-
-const formatRanges = (ranges: readonly { start: number; count: number }[]) =>
-  ranges.map(({ start, count }) => `${start}:${count}`).join(' ') || 'none';
-
-export async function showStatus(name: string | undefined, options: { json?: boolean }): Promise<void> {
-  const { readStatus } = await import('../setup/read-status.js');
-  const users = await readStatus(name);
-  if (options.json) {
-    writeOut(`${JSON.stringify({ users })}\n`);
-    return;
-  }
-  const rows = users.map(({ user, uid, provisioned, uids, gids, home }) => [
-    user,
-    String(uid),
-    provisioned ? 'yes' : 'no',
-    formatRanges(uids),
-    formatRanges(gids),
-    home,
-  ]);
-  writeOut(`${formatTable(['USER', 'UID', 'PROVISIONED', 'UIDS', 'GIDS', 'HOME'], rows)}\n`);
 }
 
 export async function removeOne(name: string, options: SetupCliOptions): Promise<void> {

@@ -33,7 +33,7 @@ export async function lookUpAccounts(keys: readonly string[]): Promise<Account[]
 }
 
 /** A home that is refused for any other reason than absence counts: nobody leaves the report by breaking the own home. */
-function hasTree(account: Account, crossMounts: boolean): boolean {
+export function hasTree(account: Account, crossMounts: boolean): boolean {
   const home = openHome(account.home, account.uid);
   if (!home.ok) return home.reason !== 'missing';
   try {

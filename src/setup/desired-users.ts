@@ -3,7 +3,7 @@ import type { AccountFiles, GroupEntry, PasswdEntry } from '../facts/accounts.js
 import { requireUserName } from '../facts/user-name.js';
 import { asIsoError, IsoError } from '../lib/errors.js';
 import type { Policy } from '../policy/policy.js';
-import { requireOrdinary } from './refuse-account.js';
+import { isOrdinary } from './refuse-account.js';
 
 /** More is no list of users. */
 export const MAX_LIST_BYTES = 4 * 2 ** 20;
@@ -70,10 +70,9 @@ function mayLogIn(shell: string, shells: readonly string[]): boolean {
   return shells.length > 0 ? shells.includes(used) : !NO_LOGIN.test(used);
 }
 
-function isOrdinary(account: PasswdEntry, uidMin: number): boolean {
+function isUserName(name: string): boolean {
   try {
-    requireUserName(account.name);
-    requireOrdinary(account, uidMin);
+    requireUserName(name);
     return true;
   } catch (error) {
     if (error instanceof IsoError) return false;
@@ -101,7 +100,7 @@ export function desiredUsers(
   for (const account of accounts) {
     if (account.uid < min || account.uid > max || byUid.has(account.uid)) continue;
     if (!mayLogIn(account.shell, policy.shells) || !isMember(account)) continue;
-    if (isOrdinary(account, bounds.uidMin)) byUid.set(account.uid, account.name);
+    if (isUserName(account.name) && isOrdinary(account, bounds.uidMin)) byUid.set(account.uid, account.name);
   }
   return [...byUid].sort(([a], [b]) => a - b).map(([, name]) => name);
 }

@@ -39,7 +39,10 @@ function planLines({ name, root, lines }: RemoveFacts): Item[] {
     const rest = present.filter((line) => !ours.includes(line));
     const show = (texts: string[]) => (texts.length === 0 ? 'none' : texts.join(' '));
     const text: ItemText = { kind: 'subids', subject: `/etc/sub${id}`, current: show(present), desired: show(rest) };
-    if (ours.length > 0) return item.todo('create', text, { kind: 'subids.remove', args: { owner: name, root } });
+    const reason =
+      present.length === 0 ? `${show(ours)} was taken out by another program; its ids are free from now on` : '';
+    if (ours.length > 0)
+      return item.todo('create', text, { kind: 'subids.remove', args: { owner: name, root } }, reason);
     const why = present.length === 0 ? `${name} has no line there` : 'iso-setup did not add these lines, so they stay';
     return item.unchanged('create', text, why);
   });

@@ -2,7 +2,6 @@
 import type { LoginDefs, PasswdEntry } from '../facts/accounts.js';
 import { firstInside, whyForbidden } from '../facts/range-faults.js';
 import { FIRST_FRESH, LAST_FRESH, RESERVED } from '../facts/reserved-ids.js';
-import type { ManagedRanges } from '../facts/subid-source.js';
 import {
   type IdRange,
   lastId,
@@ -25,8 +24,16 @@ export interface IdSpace {
   lines: readonly SubidLine[];
   /** Ids of accounts or groups; any order. */
   realIds: readonly number[];
-  /** Ranges of lines that were taken out: nobody gets them, since files of their owner may still have these ids. */
-  retired?: readonly IdRange[];
+  retired?: readonly RetiredRange[];
+}
+
+/**
+ * The range of a line that was taken out: nobody else gets it, since files of the former owner may still have these ids.
+ * One that iso-setup had added goes back to the same user; a run that was killed before its write left such notes as well.
+ */
+export interface RetiredRange extends IdRange {
+  owner?: string;
+  uid?: number | undefined;
 }
 
 /** What the allocator needs to know beside the files. */
@@ -111,6 +118,9 @@ interface Indexed {
   byOwner: Map<string, IdRange[]>;
   conflicts: Map<string, string>;
   nextFree: (from: number) => number | undefined;
+  /** Ascending, apart; retired ranges are not among them. */
+  busy: IdRange[];
+  formerly: Map<string, RetiredRange>;
 }
 
 function indexSpace(space: IdSpace, policy: Policy['subids'], ownerOf: (owner: string) => string): Indexed {
@@ -119,14 +129,17 @@ function indexSpace(space: IdSpace, policy: Policy['subids'], ownerOf: (owner: s
   const lines = space.lines.flatMap((line) =>
     line.kind === 'range' ? [{ start: line.start, count: line.count }] : [],
   );
-  const busy = mergeRanges([
-    ...lines,
-    ...ids.map((start) => ({ start, count: 1 })),
-    ...RESERVED,
-    ...(space.retired ?? []),
-  ]);
-  const byOwner = rangesByOwner(space.lines);
-  return { space, ids, byOwner, conflicts: findConflicts(space, ownerOf), nextFree: freeBlocks(busy, policy) };
+  const busy = mergeRanges([...lines, ...ids.map((start) => ({ start, count: 1 })), ...RESERVED]);
+  const retired = space.retired ?? [];
+  return {
+    space,
+    ids,
+    busy,
+    byOwner: rangesByOwner(space.lines),
+    conflicts: findConflicts(space, ownerOf),
+    nextFree: freeBlocks(retired.length === 0 ? busy : mergeRanges([...busy, ...retired]), policy),
+    formerly: new Map(retired.flatMap((range) => (range.owner === undefined ? [] : [[range.owner, range] as const]))),
+  };
 }
 
 /** The ranges that a user has already. @throws IsoError subid.overlap when others could use the same ids */
@@ -147,6 +160,33 @@ function presentRanges(index: Indexed, user: { name: string; uid: number }): IdR
 
 /** Directories cannot be listed, so the user's own id may be in no list: newuidmap(1) maps it beside the ranges. */
 const ownId = ({ uid }: { uid: number }): IdRange => ({ start: uid, count: 1 });
+
+/** The range shares no id with any of the ascending ranges, by bisection. */
+function isApart(busy: readonly IdRange[], range: IdRange): boolean {
+  let low = 0;
+  let high = busy.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    const one = busy[middle];
+    if (one && lastId(one) < range.start) low = middle + 1;
+    else high = middle;
+  }
+  const next = busy[low];
+  return !next || next.start > lastId(range);
+}
+
+/** The one start at which the user had a range in all of these files, and can have it again. */
+function formerStart(
+  indexes: readonly Indexed[],
+  user: { name: string; uid: number },
+  count: number,
+): number | undefined {
+  const [first, ...others] = indexes.map(({ formerly }) => formerly.get(ownerText(user.name)));
+  if (!first || others.some((one) => one?.start !== first.start)) return undefined;
+  const isSame = [first, ...others].every((one) => one?.uid === user.uid && one.count === count);
+  const isFree = indexes.every(({ busy }) => isApart(busy, first));
+  return isSame && isFree && !overlaps(first, ownId(user)) ? first.start : undefined;
+}
 
 function exhausted({ policy, loginDefs }: AllocatorFacts): IsoError {
   const { subUidMin, subUidMax, subUidCount } = loginDefs;
@@ -196,48 +236,28 @@ export function createAllocator(
     const has = (kind: IdKind) => present[kind].length > 0;
     const isShort = (kind: IdKind) => !mergeRanges(present[kind]).some((range) => range.count >= policy.count);
     const lacking = ID_KINDS.filter((kind) => isShort(kind) && (!has(kind) || facts.growsShort === true));
+    const former =
+      lacking.length > 0
+        ? formerStart(
+            lacking.map((kind) => index[kind]),
+            user,
+            policy.count,
+          )
+        : undefined;
     let start: number | undefined = from;
     // Both spaces must agree on one start: each skips its own busy blocks until neither moves any more.
-    for (let last = -1; lacking.length > 0 && start !== undefined && start !== last; ) {
+    for (let last = -1; lacking.length > 0 && former === undefined && start !== undefined && start !== last; ) {
       last = start;
       for (const kind of lacking) start = start === undefined ? undefined : index[kind].nextFree(start);
       if (start !== undefined && overlaps({ start, count: policy.count }, ownId(user))) start = alignUp(user.uid + 1);
     }
     if (start === undefined) throw exhausted(facts);
-    if (lacking.length > 0) from = start + policy.count;
+    if (former !== undefined) start = former;
+    else if (lacking.length > 0) from = start + policy.count;
     const rangesOf = (kind: IdKind): UserRanges =>
       lacking.includes(kind)
         ? { present: present[kind], fresh: { start: start as number, count: policy.count } }
         : { present: present[kind], fresh: undefined, ...(isShort(kind) ? { isShort: true as const } : {}) };
-    return { uid: rangesOf('uid'), gid: rangesOf('gid') };
-  };
-}
-
-/**
- * The same for a host whose ranges another source gives: nothing is ever added there.
- * @throws IsoError subid.missing for a user without ranges, subid.overlap for one that holds the own id
- */
-export function createManagedAllocator(
-  managed: ReadonlyMap<string, ManagedRanges>,
-  source: string,
-  count: number,
-): (user: { name: string; uid: number }) => Record<IdKind, UserRanges> {
-  return (user) => {
-    const found = managed.get(user.name);
-    const rangesOf = (kind: IdKind): UserRanges => {
-      const present = found?.[kind] ?? [];
-      if (present.length === 0) {
-        const why = `/etc/nsswitch.conf says \`subid: ${source}\`, and ${source} gives ${user.name} no subordinate ${kind}s`;
-        throw new IsoError('subid.missing', `cannot find subordinate ids of ${user.name}`, why, {
-          hint: `give the user a range in ${source}; /etc/sub${kind} counts for nothing on this host`,
-        });
-      }
-      const why = present.map((range) => whyForbidden([user.uid], range)).find((one) => one !== undefined);
-      if (why !== undefined)
-        throw new IsoError('subid.overlap', `cannot use the ranges of ${user.name} from ${source}`, why);
-      const isShort = !mergeRanges(present).some((range) => range.count >= count);
-      return { present, fresh: undefined, managedBy: source, ...(isShort ? { isShort: true as const } : {}) };
-    };
     return { uid: rangesOf('uid'), gid: rangesOf('gid') };
   };
 }

@@ -1,7 +1,7 @@
 /** What gives users their ranges on this host: the files, which we add to, or another source, which we only ask. */
 import { readManagedRanges, readSubidSource } from '../facts/subid-source.js';
 import { IsoError } from '../lib/errors.js';
-import { createManagedAllocator } from './plan-subids.js';
+import { createManagedAllocator } from './plan-managed.js';
 import type { Shared } from './read-shared.js';
 import type { Named } from './read-user.js';
 

@@ -14,7 +14,7 @@ import { readHostNotes, renderHostFile } from './provision-host.js';
 import { type QuotaRegister, readQuotaRegister } from './read-quota.js';
 import { type CheckedTemplate, readPublicFile, readTemplates } from './read-templates.js';
 import type { Item } from './step.js';
-import { type AllocationFacts, readRetired, readSubidFile, toSpaces } from './subid-files.js';
+import { type AllocationFacts, readRangeNotes, readSubidFile, toSpaces } from './subid-files.js';
 
 export interface Shared {
   /** Absolute, without symbolic links; `/` for this host. */
@@ -50,7 +50,7 @@ function allocationFacts(
     names: spellings(accounts.users),
     loginDefs: accounts.loginDefs,
     growsShort,
-    retired: readRetired(accounts.root),
+    notes: readRangeNotes(accounts.root),
   };
 }
 

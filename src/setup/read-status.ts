@@ -1,35 +1,101 @@
-/** `iso-setup status`: who may run containers here. */
+/** `iso-setup status`: who may run containers here, with which ids, and what is wrong with them. */
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { findAccount, lookUpEntries, type PasswdEntry, readAccountFiles } from '../facts/accounts.js';
+import { hasFuseBelow, readMounts } from '../facts/mounts.js';
+import { hasTree } from '../facts/provisioned.js';
+import { type ManagedRanges, readManagedRanges, readSubidSource } from '../facts/subid-source.js';
+import { hasErrno, IsoError } from '../lib/errors.js';
+import { readPlainFile } from '../sys/atomic-file.js';
+import { type HostStatus, planStatus, statusOf, type UserStatus } from './plan-status.js';
+import { readRangeFiles } from './read-range-files.js';
+import { parseUserState, USERS_DIR, type UserState } from './state.js';
+import { missingOurs } from './subid-files.js';
 
-import { findAccount, readAccountFiles } from '../facts/accounts.js';
-import { readProvisionedUser, readProvisionedUsers } from '../facts/provisioned.js';
-import type { IdRange } from '../facts/subids.js';
+const ROOT = '/';
 
-export interface UserStatus {
-  user: string;
-  uid: number;
-  home: string;
-  provisioned: boolean;
-  uids: IdRange[];
-  gids: IdRange[];
+/** Notes of root's; others see none. */
+function readStates(): UserState[] {
+  try {
+    return readdirSync(join(ROOT, USERS_DIR)).flatMap((name) => {
+      const state = parseUserState(readPlainFile(join(ROOT, USERS_DIR, name))?.text);
+      return state ? [state] : [];
+    });
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT', 'EACCES')) return [];
+    throw error;
+  }
 }
 
-/** One user, or all provisioned ones by uid. @throws IsoError user.unknown */
-export async function readStatus(name: string | undefined): Promise<UserStatus[]> {
-  if (name === undefined) {
-    const users = await readProvisionedUsers();
-    return users.map(({ name: user, uid, home, uids, gids }) => ({ user, uid, home, provisioned: true, uids, gids }));
+function withManaged(user: UserStatus, ranges: ManagedRanges | undefined): UserStatus {
+  const { uid = [], gid = [], source } = ranges ?? {};
+  const lacks = [...(uid.length === 0 ? ['uids'] : []), ...(gid.length === 0 ? ['gids'] : [])];
+  const faults = lacks.map((ids) => `${source ?? 'the source of ranges'} gives no subordinate ${ids}`);
+  return { ...user, uids: uid, gids: gid, provisioned: user.provisioned && lacks.length === 0, faults };
+}
+
+/** Where another source gives the ranges, lines of the files are neither ranges nor faults. */
+async function readManagedStatus(source: string, accounts: readonly PasswdEntry[]): Promise<HostStatus> {
+  const managed = await readManagedRanges(
+    source,
+    accounts.map(({ name }) => name),
+  );
+  const mounts = readMounts();
+  const users = accounts.map((account) => {
+    const { name: user, uid, home } = account;
+    const provisioned = hasTree(account, !hasFuseBelow(mounts, home));
+    return withManaged({ user, uid, home, provisioned, uids: [], gids: [], faults: [] }, managed.get(user));
+  });
+  return {
+    users: users.sort((a, b) => a.uid - b.uid),
+    faults: users.flatMap(({ faults }) => faults),
+    orphans: [],
+    managedBy: source,
+  };
+}
+
+async function readFileStatus(states: readonly UserState[], known: readonly PasswdEntry[]): Promise<HostStatus> {
+  const { facts, accounts, allocation } = await readRangeFiles(ROOT);
+  const mounts = readMounts();
+  return planStatus({
+    ...facts,
+    accounts: [...accounts, ...known],
+    states,
+    missing: missingOurs(allocation.notes, facts.lines),
+    hasTree: (account) => hasTree(account, !hasFuseBelow(mounts, account.home)),
+  });
+}
+
+/** One user, or everybody with ranges or a set-up, by uid. @throws IsoError user.unknown */
+export async function readStatus(name: string | undefined): Promise<HostStatus> {
+  const states = readStates();
+  const source = readSubidSource(ROOT);
+  const files = readAccountFiles(ROOT);
+  const uids = states.map(({ uid }) => uid).filter((uid) => !files.byUid.has(uid));
+  const others = await lookUpEntries(uids.map(String));
+  const account = name === undefined ? undefined : await findAccount(files, name).catch(unknownAs(undefined));
+  if (source !== undefined) {
+    const all = [...states.flatMap(({ uid }) => files.byUid.get(uid) ?? []), ...others];
+    const asked = name === undefined ? all : account ? [account] : [];
+    if (name !== undefined && !account) await findAccount(files, name);
+    return readManagedStatus(source, asked);
   }
-  const account = await findAccount(readAccountFiles('/'), name);
-  const found = readProvisionedUser(account);
-  const { uid, home } = account;
-  return [
-    {
-      user: account.name,
-      uid,
-      home,
-      provisioned: found !== undefined,
-      uids: found?.uids ?? [],
-      gids: found?.gids ?? [],
-    },
-  ];
+  const status = await readFileStatus(states, [...others, ...(account ? [account] : [])]);
+  if (name === undefined) return status;
+  const one = statusOf(status, account?.name ?? name);
+  if (account && one.users.length === 0) {
+    const { uid, home } = account;
+    const none = { user: account.name, uid, home, provisioned: false, uids: [], gids: [], faults: [] };
+    return { ...one, users: [none] };
+  }
+  if (!account && one.orphans.length === 0) await findAccount(files, name);
+  return one;
+}
+
+/** A name that is no account may still own lines. */
+function unknownAs<T>(value: T) {
+  return (error: unknown): T => {
+    if (error instanceof IsoError && (error.code === 'user.unknown' || error.code === 'user.refused')) return value;
+    throw error;
+  };
 }

@@ -26,3 +26,13 @@ export function requireOrdinary(account: PasswdEntry, uidMin: number): void {
   if (/^\/*$/.test(home))
     throw refuse(`the home of the account is '${home}'`, `give it one: \`usermod -d /home/${name} -m ${name}\``);
 }
+
+export function isOrdinary(account: PasswdEntry, uidMin: number): boolean {
+  try {
+    requireOrdinary(account, uidMin);
+    return true;
+  } catch (error) {
+    if (error instanceof IsoError) return false;
+    throw error;
+  }
+}

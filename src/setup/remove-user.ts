@@ -81,7 +81,11 @@ function readLines(root: string, name: string, uid: number | undefined): RemoveF
     const present = lines
       .filter((line) => line.owner === ownerText(name) || line.owner === String(uid))
       .map((line) => line.text);
-    return { present, ours: present.filter((text) => ours[id].includes(text)) };
+    // Also those that userdel(8) took out: as long as they are noted, nobody gets their ids.
+    return {
+      present,
+      ours: ours[id].filter((text) => present.includes(text) || text.startsWith(`${ownerText(name)}:`)),
+    };
   };
   return { uid: of('uid'), gid: of('gid') };
 }
@@ -96,7 +100,8 @@ async function readFacts(
   const uid = known?.account.uid;
   const lines = readLines(root, name, uid);
   const quota = await readQuotaRemains(root, name);
-  const hasLines = ID_KINDS.some((id) => lines[id].present.length > 0) || quota.lines.projid.length > 0;
+  const hasLines =
+    ID_KINDS.some((id) => lines[id].present.length + lines[id].ours.length > 0) || quota.lines.projid.length > 0;
   if (!known && !hasLines) {
     throw new IsoError('user.unknown', `cannot remove ${name}`, 'no account and no subordinate range has this name');
   }

@@ -32,6 +32,8 @@ export interface RangesState {
   schema: 1;
   uid: string[];
   gid: string[];
+  /** Owner as in lines -> the uid that the account had then: the next one of that name is another user's. */
+  owners: Record<string, number>;
 }
 
 /** A line that was taken out of a file, as the file held it (latin-1), and when. */
@@ -97,7 +99,13 @@ export function parseHostState(text: string | undefined): HostState {
 
 export function parseRangesState(text: string | undefined): RangesState {
   const table = parse(text);
-  return { schema: 1, uid: texts(table?.uid), gid: texts(table?.gid) };
+  const owners = isTable(table?.owners) ? Object.entries(table.owners) : [];
+  return {
+    schema: 1,
+    uid: texts(table?.uid),
+    gid: texts(table?.gid),
+    owners: Object.fromEntries(owners.filter((entry): entry is [string, number] => typeof entry[1] === 'number')),
+  };
 }
 
 const isRemoved = (value: unknown): value is RemovedLine =>

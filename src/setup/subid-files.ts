@@ -1,12 +1,19 @@
 /** /etc/subuid and /etc/subgid: read, and rewritten together under shadow's locks with every foreign line kept. */
 import { join } from 'node:path';
-import { formatSubids, type IdRange, ownerText, parseSubids, rangeLine, type SubidLine } from '../facts/subids.js';
+import { formatSubids, ownerText, parseSubids, rangeLine, type SubidLine } from '../facts/subids.js';
 import { type FileMode, makeDirectory, readPlainFile, replaceFile } from '../sys/atomic-file.js';
 import { withSubidLocks } from '../sys/shadow-lock.js';
 import { commitRanges, subidFile } from './commit-ranges.js';
 import type { Granted } from './job.js';
 import type { Journal } from './journal-file.js';
-import { type AllocatorFacts, createAllocator, ID_KINDS, type IdKind, type IdSpaces } from './plan-subids.js';
+import {
+  type AllocatorFacts,
+  createAllocator,
+  ID_KINDS,
+  type IdKind,
+  type IdSpaces,
+  type RetiredRange,
+} from './plan-subids.js';
 import {
   formatState,
   parseRangesState,
@@ -29,14 +36,43 @@ export function readSubidFile(root: string, id: IdKind): SubidLine[] {
   return parseSubids(readSubidText(root, id));
 }
 
-/** Ranges of lines that `--repair` took out. */
-export function readRetired(root: string): Record<IdKind, IdRange[]> {
-  const { lines } = readRemoved(root);
-  const of = (id: IdKind) =>
-    lines.flatMap(({ file, text }) =>
-      file === id ? parseSubids(text).flatMap((line) => (line.kind === 'range' ? [line] : [])) : [],
-    );
+/** What root remembers of lines: those that `--repair` took out, and those that iso-setup added. */
+export interface RangeNotes {
+  removed: readonly RemovedLine[];
+  ours: RangesState;
+}
+
+export function readRangeNotes(root: string): RangeNotes {
+  return { removed: readRemoved(root).lines, ours: readRangesState(root) };
+}
+
+const rangesIn = (texts: readonly string[]) =>
+  texts.flatMap((text) => parseSubids(text).flatMap((line) => (line.kind === 'range' ? [line] : [])));
+
+/** Lines that iso-setup added and somebody else, such as userdel(8), took out again. */
+export function missingOurs({ ours }: Pick<RangeNotes, 'ours'>, lines: Lines): Record<IdKind, string[]> {
+  const of = (id: IdKind) => {
+    const present = new Set(lines[id].map(({ text }) => text));
+    return ours[id].filter((text) => !present.has(text));
+  };
   return { uid: of('uid'), gid: of('gid') };
+}
+
+/** A line that claimed the ids of so many users was a slip: retired, it would leave nothing for the others. */
+const MAX_RETIRED = 16;
+
+/** Ranges that are in no line and that files may still have ids of. */
+function retiredIn(id: IdKind, lines: Lines, { notes, policy }: AllocationFacts): RetiredRange[] {
+  const removed = rangesIn(notes.removed.flatMap(({ file, text }) => (file === id ? [text] : [])));
+  return [
+    ...removed.filter(({ count }) => count <= policy.count * MAX_RETIRED).map(({ start, count }) => ({ start, count })),
+    ...rangesIn(missingOurs(notes, lines)[id]).map(({ start, count, owner }) => ({
+      start,
+      count,
+      owner,
+      uid: notes.ours.owners[owner],
+    })),
+  ];
 }
 
 /** Root's notes; whoever is not root plans without them. */
@@ -45,7 +81,7 @@ function readRemoved(root: string) {
 }
 
 export function readRangesState(root: string): RangesState {
-  return parseRangesState(readPlainFile(join(root, RANGES_FILE))?.text);
+  return parseRangesState(process.geteuid?.() === 0 ? readPlainFile(join(root, RANGES_FILE))?.text : undefined);
 }
 
 /** State is root's alone. */
@@ -74,7 +110,7 @@ export interface RangeRequest {
 /** What allocation needs to know beside the files. */
 export interface AllocationFacts extends AllocatorFacts {
   realIds: Record<IdKind, readonly number[]>;
-  retired?: Record<IdKind, readonly IdRange[]>;
+  notes: RangeNotes;
 }
 
 /** The two files and the real ids as the allocator takes them. */
@@ -83,7 +119,7 @@ export function toSpaces(lines: Lines, facts: AllocationFacts): IdSpaces {
     file: `/etc/sub${id}`,
     lines: lines[id],
     realIds: facts.realIds[id],
-    retired: facts.retired?.[id] ?? [],
+    retired: retiredIn(id, lines, facts),
   });
   return { uid: of('uid'), gid: of('gid') };
 }
@@ -96,7 +132,7 @@ async function withRanges<T>(root: string, journal: Journal, work: () => T): Pro
   return result;
 }
 
-function noteOurs(root: string, ours: Record<IdKind, string[]>): void {
+function noteOurs(root: string, ours: Omit<RangesState, 'schema'>): void {
   replaceFile(join(root, RANGES_FILE), formatState({ schema: 1, ...ours }), STATE_MODE);
 }
 
@@ -130,8 +166,9 @@ export function addRanges(
     // What is ours is noted first: a run killed in between leaves a note of a line that is not there, which harms nobody.
     const ours = readRangesState(root);
     const texts = (id: IdKind) => [...new Set([...ours[id], ...added[id].map((line) => line.text)])];
+    const owners = { ...ours.owners, ...Object.fromEntries(users.map(({ name, uid }) => [ownerText(name), uid])) };
     makeStateDirectory(root);
-    noteOurs(root, { uid: texts('uid'), gid: texts('gid') });
+    noteOurs(root, { uid: texts('uid'), gid: texts('gid'), owners });
     const after = (id: IdKind) => (added[id].length === 0 ? before[id] : [...before[id], ...added[id]]);
     writeFiles(root, before, { uid: after('uid'), gid: after('gid') }, journal);
     return result;
@@ -145,7 +182,12 @@ export function addRanges(
 export function rewriteRanges(
   root: string,
   texts: Record<IdKind, string>,
-  change: { lines: Lines; removed: readonly RemovedLine[]; added: Record<IdKind, readonly SubidLine[]> },
+  change: {
+    lines: Lines;
+    removed: readonly RemovedLine[];
+    added: Record<IdKind, readonly SubidLine[]>;
+    owners: RangesState['owners'];
+  },
   journal: Journal,
 ): Promise<boolean> {
   return withRanges(root, journal, () => {
@@ -157,7 +199,7 @@ export function rewriteRanges(
     if (removed.length > 0) replaceFile(join(root, REMOVED_FILE), formatState(noted), STATE_MODE);
     const ours = readRangesState(root);
     const note = (id: IdKind) => [...ours[id], ...added[id].map(({ text }) => text)];
-    noteOurs(root, { uid: note('uid'), gid: note('gid') });
+    noteOurs(root, { uid: note('uid'), gid: note('gid'), owners: { ...ours.owners, ...change.owners } });
     const unchanged = { uid: [], gid: [] };
     const after = (id: IdKind) => (formatSubids(lines[id]) === texts[id] ? unchanged[id] : lines[id]);
     writeFiles(root, unchanged, { uid: after('uid'), gid: after('gid') }, journal);
@@ -182,7 +224,8 @@ export function removeRanges(root: string, name: string, journal: Journal): Prom
     };
     writeFiles(root, before, { uid: keep('uid'), gid: keep('gid') }, journal);
     const rest = (id: IdKind) => ours[id].filter((text) => !text.startsWith(`${ownerText(name)}:`));
-    if (ours.uid.length > 0 || ours.gid.length > 0) noteOurs(root, { uid: rest('uid'), gid: rest('gid') });
+    const { [ownerText(name)]: _, ...owners } = ours.owners;
+    if (ours.uid.length > 0 || ours.gid.length > 0) noteOurs(root, { uid: rest('uid'), gid: rest('gid'), owners });
     return removed;
   });
 }

@@ -162,4 +162,40 @@ describe('the allocator', () => {
     const names = spellings([account('bob', 1000), account('toor', 1000), account('carol', 1001)]);
     expect(Object.fromEntries(names)).toEqual({ '1000': 'bob', toor: 'bob', '1001': 'carol' });
   });
+
+  describe('and ranges whose line is gone', () => {
+    const gone = (owner: string | undefined, uid: number | undefined) => ({
+      start: 524288,
+      count: 65536,
+      ...(owner === undefined ? {} : { owner }),
+      uid,
+    });
+    const among = (retired: ReturnType<typeof gone>[], uid = '', gid = '') =>
+      createAllocator(
+        {
+          uid: { file: '/etc/subuid', lines: parseSubids(uid), realIds: [], retired },
+          gid: { file: '/etc/subgid', lines: parseSubids(gid), realIds: [], retired },
+        },
+        { policy: DEFAULT_POLICY.subids, names: new Map(), loginDefs },
+      );
+    const startOf = (allocate: ReturnType<typeof among>, name: string, uid: number) =>
+      allocate({ name, uid }).uid.fresh?.start;
+
+    it('gives them to nobody else, not even to the next of that name or that uid', () => {
+      const allocate = among([gone('dave', 1004)]);
+      expect(startOf(allocate, 'erin', 1005)).toBe(589_824);
+      expect(startOf(allocate, 'dave', 1010)).toBe(655_360);
+      expect(startOf(allocate, 'fay', 1004)).toBe(720_896);
+      expect(startOf(among([gone(undefined, undefined)]), 'dave', 1004)).toBe(589_824);
+    });
+
+    it('gives them back to the same user, whoever asks before, when nobody has them meanwhile', () => {
+      const allocate = among([gone('dave', 1004)]);
+      expect(startOf(allocate, 'erin', 1005)).toBe(589_824);
+      expect(startOf(allocate, 'dave', 1004)).toBe(524_288);
+      expect(startOf(allocate, 'fay', 1006)).toBe(655_360);
+      expect(startOf(among([gone('dave', 1004)], 'x:589823:1\n'), 'dave', 1004)).toBe(589_824);
+      expect(startOf(among([gone('dave', 1004)], '', 'x:500000:100000\n'), 'dave', 1004)).toBe(655_360);
+    });
+  });
 });

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { parseGetsubids, parseSubidSource } from '../../../src/facts/subid-source.js';
 import { IsoError } from '../../../src/lib/errors.js';
-import { createManagedAllocator } from '../../../src/setup/plan-subids.js';
+import { createManagedAllocator } from '../../../src/setup/plan-managed.js';
 
 describe('parseSubidSource', () => {
   it.each([
