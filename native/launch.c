@@ -15,6 +15,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "ops/label.h"
 #include "wire.h"
 
 static op_function *const op_functions[OP_COUNT] = {
@@ -50,6 +51,9 @@ static op_function *const op_functions[OP_COUNT] = {
     [OP_IDS] = op_ids,
     [OP_CAPS] = op_caps,
     [OP_CHDIR] = op_chdir,
+    [OP_LABEL] = op_label,
+    [OP_LABEL_FILE] = op_label_file,
+    [OP_RELABEL] = op_relabel,
     [OP_NO_NEW_PRIVS] = op_no_new_privs,
     [OP_SECCOMP] = op_seccomp,
     [OP_ARG] = op_arg,
@@ -71,6 +75,14 @@ int run_stage(struct stage_state *state, enum stage stage) {
   return 0;
 }
 
+/* Under SELinux a descriptor that the payload may not use becomes its null device at exec, and output is lost in silence. */
+static int label_pipes(struct launch *launch, const char *context) {
+  int error = 0;
+  for (int stream = 0; *context && stream < 3 && !error; stream++)
+    if (launch->pipe[stream][1] >= 0) error = label_file(launch->pipe[stream][1], context);
+  return error;
+}
+
 int op_stdio(struct stage_state *state, const struct op *op) {
   struct launch *launch = state->launch;
   const char *mode = op->arg[0].text;
@@ -80,7 +92,7 @@ int op_stdio(struct stage_state *state, const struct op *op) {
   if (!launch->relay_stdin && strcmp(mode, "null") != 0) return -EINVAL;
   for (int stream = launch->relay_stdin ? 0 : 1; stream < 3; stream++)
     if (pipe2(launch->pipe[stream], O_CLOEXEC) < 0) return -errno;
-  return 0;
+  return label_pipes(launch, op->arg[1].text);
 }
 
 /* Starts newuidmap(1) or newgidmap(1): they are root's word on which ids the user may map. */

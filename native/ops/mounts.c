@@ -36,7 +36,7 @@ int op_root(struct stage_state *state, const struct op *op) {
 int op_tmpfs_root(struct stage_state *state, const struct op *op) {
   autoclose int target_fd = open(op->arg[0].text, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
   if (target_fd < 0) return -errno;
-  state->root_fd = create_mount("tmpfs", "mode=0755,size=1m", MOUNTING);
+  state->root_fd = create_mount("tmpfs", "mode=0755,size=1m", "", MOUNTING);
   return state->root_fd < 0 ? state->root_fd : attach_mount(state->root_fd, target_fd);
 }
 
@@ -47,7 +47,7 @@ int op_mount(struct stage_state *state, const struct op *op) {
   /* A symlink of the image in the place of /proc or /sys would let the image choose what later writes reach. */
   autoclose int target_fd = open_in_root(state->root_fd, op->arg[1].text, O_PATH | O_DIRECTORY, RESOLVE_NO_SYMLINKS);
   if (target_fd < 0) return target_fd;
-  autoclose int mount_fd = create_mount(op->arg[0].text, op->arg[3].text, attributes);
+  autoclose int mount_fd = create_mount(op->arg[0].text, op->arg[3].text, op->arg[4].text, attributes);
   return mount_fd < 0 ? mount_fd : attach_mount(mount_fd, target_fd);
 }
 
@@ -103,7 +103,7 @@ int op_mask(struct stage_state *state, const struct op *op) {
   if (fstat(target_fd, &stat) < 0) return -errno;
   uint64_t attributes = MOUNTING | MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOEXEC;
   autoclose int mount_fd =
-      S_ISDIR(stat.st_mode) ? create_mount("tmpfs", "mode=0000,size=4k", attributes) : clone_null(state);
+      S_ISDIR(stat.st_mode) ? create_mount("tmpfs", "mode=0000,size=4k", "", attributes) : clone_null(state);
   return mount_fd < 0 ? mount_fd : attach_mount(mount_fd, target_fd);
 }
 

@@ -88,9 +88,10 @@ static int configure(int fs_fd, const char *data) {
   return syscall(SYS_fsconfig, fs_fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0 ? -errno : 0;
 }
 
-int create_mount(const char *type, const char *data, uint64_t attributes) {
+int create_mount(const char *type, const char *data, const char *context, uint64_t attributes) {
   autoclose int fs_fd = (int)syscall(SYS_fsopen, type, FSOPEN_CLOEXEC);
   if (fs_fd < 0) return -errno;
+  if (*context && syscall(SYS_fsconfig, fs_fd, FSCONFIG_SET_STRING, "context", context, 0) < 0) return -errno;
   int error = configure(fs_fd, data);
   if (error) return error;
   long mount_fd = syscall(SYS_fsmount, fs_fd, FSMOUNT_CLOEXEC, attributes);

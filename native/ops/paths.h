@@ -27,8 +27,9 @@ int clone_mount(int path_fd, uint64_t attributes);
 /* Attaches a detached mount on an open path. 0 or -errno. */
 int attach_mount(int mount_fd, int target_fd);
 
-/* A new mount of a file system type with "key=value,key" data, detached. fd or -errno. */
-int create_mount(const char *type, const char *data, uint64_t attributes);
+/* A new mount of a file system type with "key=value,key" data, detached; all in it carries the SELinux context unless that
+ * is empty. fd or -errno. */
+int create_mount(const char *type, const char *data, const char *context, uint64_t attributes);
 
 /* "ro,nosuid,nodev,noexec" to MOUNT_ATTR_* bits; -EINVAL on an unknown word. */
 int parse_attributes(const char *words, uint64_t *ret_attributes);

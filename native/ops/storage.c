@@ -20,8 +20,7 @@ extern int mount(const char *source, const char *target, const char *type, unsig
 #define MAX_OPTIONS 4096 /* mount(2) takes one page of data */
 
 /* The options are one text: a comma, or a backslash which escapes, in a path would make other options of it. */
-static int overlay_options(const struct op *op, unsigned first, char *ret_options) {
-  const char *more = op->arg[first + 4].text;
+static int overlay_options(const struct op *op, unsigned first, const char *more, char *ret_options) {
   if (strpbrk(op->arg[first].text, ",\\")) return -EINVAL;
   for (unsigned i = first + 1; i < first + 3; i++)
     if (strpbrk(op->arg[i].text, ",:\\")) return -EINVAL;
@@ -30,10 +29,19 @@ static int overlay_options(const struct op *op, unsigned first, char *ret_option
   return length < MAX_OPTIONS ? 0 : -E2BIG;
 }
 
+/* A context has commas between its categories, so it stands in quotes (mount(8), context=). */
+static int add_context(const char *more, const char *context, size_t size, char *ret_more) {
+  if (strpbrk(context, "\"\\")) return -EINVAL;
+  const char *comma = *more && *context ? "," : "", *key = *context ? "context=\"" : "", *end = *context ? "\"" : "";
+  int length = snprintf(ret_more, size, "%s%s%s%s%s", more, comma, key, context, end);
+  return length >= 0 && (size_t)length < size ? 0 : -E2BIG;
+}
+
 int op_overlay(struct stage_state *state, const struct op *op) {
-  char options[MAX_OPTIONS];
+  char options[MAX_OPTIONS], more[512];
   (void)state;
-  int error = overlay_options(op, 0, options);
+  int error = add_context(op->arg[4].text, op->arg[5].text, sizeof more, more);
+  if (!error) error = overlay_options(op, 0, more, options);
   if (error) return error;
   return mount("overlay", op->arg[3].text, "overlay", MS_NOSUID | MS_NODEV, options) < 0 ? -errno : 0;
 }
@@ -60,7 +68,7 @@ _Noreturn static void exec_fuse_overlayfs(const struct op *op, char *options, in
  * pid 1 here, and ends with it. */
 int op_fuse_overlayfs(struct stage_state *state, const struct op *op) {
   char options[MAX_OPTIONS];
-  int error = overlay_options(op, 1, options);
+  int error = overlay_options(op, 1, op->arg[5].text, options);
   if (error) return error;
   autoclose int complaint_fd = memfd_create("fuse-overlayfs", MFD_CLOEXEC);
   if (complaint_fd < 0) return -errno;

@@ -19,6 +19,8 @@ export interface ContainerRecord {
   plan: string;
   storageDriver: 'fuse-overlayfs' | 'overlay';
   readOnly: boolean;
+  /** SELinux context of its processes; absent when it has none of its own. */
+  label?: string;
   /** Limits in force, as cgroup files hold them; a limit that could not be applied is absent. */
   limits: { memory?: number; cpus?: number; pids?: number };
 }

@@ -19,6 +19,7 @@ export const containerRecordSchema: JSONSchemaType<ContainerRecord> = {
     plan: { type: 'string', pattern: '^sha256:[0-9a-f]{64}$' },
     storageDriver: { type: 'string', enum: ['fuse-overlayfs', 'overlay'] },
     readOnly: { type: 'boolean' },
+    label: { type: 'string', pattern: '^[\\w.:,-]{1,255}$', nullable: true },
     limits: {
       type: 'object',
       additionalProperties: false,

@@ -1,9 +1,10 @@
 /** What a host offers to provisioning: programs, systemd, SELinux, AppArmor, kernel settings. Read-only. */
-import { accessSync, constants, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { hasErrno } from '../lib/errors.js';
 import { whyNoSystemd } from '../sys/systemd.js';
 import { whyNotRunning } from './running-host.js';
+import { isKnownContext, whyNoSelinux } from './selinux.js';
 
 /** Programs that rootless containers need, and the Debian packages that bring them. */
 const TOOLS = [
@@ -36,29 +37,11 @@ export interface FeatureFacts {
   apparmor: string | undefined;
 }
 
-function whyNoSelinux(): string | undefined {
-  return existsSync('/sys/fs/selinux/enforce') ? undefined : 'SELinux is not enabled: /sys/fs/selinux is absent';
-}
-
 function whyNoAppArmor(): string | undefined {
   const file = '/proc/sys/kernel/apparmor_restrict_unprivileged_userns';
   const value = readSetting(file);
   if (value === undefined) return `AppArmor does not restrict user namespaces here: ${file} is absent`;
   return value === '1' ? undefined : `AppArmor does not restrict user namespaces here: ${file} is ${value}`;
-}
-
-/**
- * The kernel says whether it knows a context when the context is written to this file; setting an unknown one as root would
- * succeed and mean nothing.
- */
-function isKnownContext(context: string): boolean {
-  try {
-    writeFileSync('/sys/fs/selinux/context', `${context}\0`);
-    return true;
-  } catch (error) {
-    if (hasErrno(error, 'EINVAL', 'EACCES', 'EPERM')) return false;
-    throw error;
-  }
 }
 
 /** `contexts`: SELinux contexts by type, which are looked up where SELinux is enabled. */

@@ -45,6 +45,8 @@ export const ERROR_CODES = {
     exit: 69,
     hint: 'log in through systemd (ssh or a console) on a host with cgroup v2, or leave the limit out',
   },
+  'selinux.exhausted': { exit: 78, hint: 'remove users that are gone with `iso-setup remove NAME`' },
+  'selinux.unlabelled': { exit: 78, hint: undefined },
   'feature.missing': { exit: 69, hint: undefined },
   'tool.missing': { exit: 69, hint: undefined },
   'tool.failed': { exit: 71, hint: undefined },

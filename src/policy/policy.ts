@@ -34,6 +34,8 @@ export interface Policy {
     missing: 'warn' | 'error';
     capabilities: string[];
     storage_driver: 'auto' | 'fuse-overlayfs' | 'overlay';
+    /** Where SELinux is enabled: what becomes of a container that cannot have a label of its own. */
+    selinux: 'require' | 'report';
   };
 }
 
@@ -61,6 +63,7 @@ export const DEFAULT_POLICY: Policy = {
       'CAP_SETUID',
     ],
     storage_driver: 'auto',
+    selinux: 'require',
   },
 };
 
@@ -144,7 +147,7 @@ export const policySchema: JSONSchemaType<Policy> = {
     run: {
       type: 'object',
       additionalProperties: false,
-      required: ['memory', 'cpus', 'pids', 'missing', 'capabilities', 'storage_driver'],
+      required: ['memory', 'cpus', 'pids', 'missing', 'capabilities', 'storage_driver', 'selinux'],
       properties: {
         memory: size,
         cpus,
@@ -157,6 +160,7 @@ export const policySchema: JSONSchemaType<Policy> = {
           items: { type: 'string', pattern: '^CAP_[A-Z_]{2,30}$' },
         },
         storage_driver: { type: 'string', enum: ['auto', 'fuse-overlayfs', 'overlay'] },
+        selinux: { type: 'string', enum: ['require', 'report'] },
       },
     },
   },

@@ -1,6 +1,6 @@
 /** A specification to the launch plan: the ops in the order in which the launcher carries them out. Pure. */
 import { childMapping, mapText } from '../lib/id-mapping.js';
-import type { LaunchPlan, Op, PlannedOp, Stage } from '../sys/launcher/ops.js';
+import type { LaunchPlan, Op, PlannedOp, Stage, Text } from '../sys/launcher/ops.js';
 import { capabilityMask } from './capabilities.js';
 import { DEVICE_LINKS, DEVICES, MASKED_PATHS, READONLY_PATHS } from './default-mounts.js';
 import { limitFiles } from './limits.js';
@@ -9,6 +9,10 @@ import { type ContainerSpec, DEFAULT_PATH } from './spec.js';
 type Add = (stage: Stage, origin: string, ...op: Op) => void;
 
 const merged = { argument: 'merged' } as const;
+
+/** The context of what the container alone has: the payload may use nothing else. */
+const fileLabel = ({ labelled }: ContainerSpec): Text => (labelled ? { argument: 'file-label' } : '');
+
 const SECCOMP_FILTER_FLAG_LOG = 2;
 /** Ids of the tty group in Debian's base-passwd; images without it lose nothing. */
 const TTY_GROUP = 5;
@@ -29,11 +33,20 @@ function compileCgroup(spec: ContainerSpec, add: Add): void {
   add('host', origin, 'cgroup-make', { argument: 'storage' });
 }
 
+function compileRelabels({ volumes, labelled }: ContainerSpec, add: Add): void {
+  if (!labelled) return;
+  for (const { source, relabel, origin } of volumes) {
+    if (relabel === undefined) continue;
+    add('host', origin, 'relabel', source, { argument: relabel === 'shared' ? 'shared-label' : 'file-label' });
+  }
+}
+
 function compileHost(spec: ContainerSpec, add: Add): void {
+  compileRelabels(spec, add);
   compileCgroup(spec, add);
   const { terminal, stdin } = spec.process;
   const mode = terminal ? (stdin ? 'terminal' : 'terminal-null') : stdin ? 'pipe' : 'null';
-  add('host', terminal ? '--tty' : 'standard streams', 'stdio', mode);
+  add('host', terminal ? '--tty' : 'standard streams', 'stdio', mode, fileLabel(spec));
   const { uid, gid } = spec.ids;
   add('host', 'id mapping', 'session', '/usr/bin/newuidmap', mapText(uid), '/usr/bin/newgidmap', mapText(gid));
 }
@@ -45,7 +58,7 @@ function compileStorage(spec: ContainerSpec, add: Add): void {
   const upper = { argument: 'upper' } as const;
   const work = { argument: 'work' } as const;
   if (spec.root.driver === 'overlay') {
-    add('session', origin, 'overlay', lower, upper, work, merged, 'userxattr');
+    add('session', origin, 'overlay', lower, upper, work, merged, 'userxattr', fileLabel(spec));
   } else {
     add('session', origin, 'fuse-overlayfs', '/usr/bin/fuse-overlayfs', lower, upper, work, merged, '');
   }
@@ -66,15 +79,17 @@ function compileSession(spec: ContainerSpec, add: Add): void {
   add('session', 'image', 'root', merged);
   add('session', '/sys', 'mkdir', '/sys', 0o555);
   // Here, where the network namespace is owned by the session: a sysfs of the host would show the host's interfaces.
-  add('session', '/sys', 'mount', 'sysfs', '/sys', 'ro,nosuid,nodev,noexec', '');
+  add('session', '/sys', 'mount', 'sysfs', '/sys', 'ro,nosuid,nodev,noexec', '', '');
   const { uid, gid } = spec.ids;
   add('session', 'namespaces', 'container', mapText(childMapping(uid)), mapText(childMapping(gid)));
 }
 
 function compileDev(spec: ContainerSpec, add: Add): void {
+  // A message queue's file system takes no context from a user.
   const mount = (type: string, target: string, attributes: string, data: string) => {
+    const context = type === 'mqueue' ? '' : fileLabel(spec);
     add('container', target, 'mkdir', target, 0o755);
-    add('container', target, 'mount', type, target, attributes, data);
+    add('container', target, 'mount', type, target, attributes, data, context);
   };
   mount('tmpfs', '/dev', 'nosuid,noexec', 'mode=0755,size=64k');
   for (const [name, major, minor] of DEVICES) {
@@ -84,6 +99,7 @@ function compileDev(spec: ContainerSpec, add: Add): void {
   mount('devpts', '/dev/pts', 'nosuid,noexec', `newinstance,ptmxmode=0666,mode=0620,gid=${TTY_GROUP}`);
   mount('tmpfs', '/dev/shm', 'nosuid,nodev,noexec', 'mode=1777,size=64m');
   mount('mqueue', '/dev/mqueue', 'nosuid,nodev,noexec', '');
+  if (spec.labelled) add('container', 'SELinux', 'label-file', '/dev/mqueue', { argument: 'file-label' });
   if (spec.process.terminal) add('container', '--tty', 'touch', '/dev/console', 0o600);
 }
 
@@ -91,11 +107,13 @@ function compileFileSystems(spec: ContainerSpec, add: Add): void {
   add('container', 'mount namespace', 'propagation', 'private');
   add('container', 'image', 'root', merged);
   add('container', '/proc', 'mkdir', '/proc', 0o555);
-  add('container', '/proc', 'mount', 'proc', '/proc', 'nosuid,nodev,noexec', '');
+  add('container', '/proc', 'mount', 'proc', '/proc', 'nosuid,nodev,noexec', '', '');
+  // Here, before parts of /proc are covered; it stands until the payload is executed.
+  if (spec.labelled) add('container', 'SELinux', 'label', { argument: 'process-label' });
   // Beside the filter: new user namespaces are the widest way to the kernel's rarely used code (CVE-2022-0185).
   add('container', 'no further user namespaces', 'sysctl', 'user/max_user_namespaces', '0');
   if (spec.cgroupMount !== undefined) {
-    add('container', '/sys/fs/cgroup', 'mount', 'cgroup2', '/sys/fs/cgroup', 'ro,nosuid,nodev,noexec', '');
+    add('container', '/sys/fs/cgroup', 'mount', 'cgroup2', '/sys/fs/cgroup', 'ro,nosuid,nodev,noexec', '', '');
   }
   compileDev(spec, add);
   for (const [argument, path] of [
@@ -116,6 +134,7 @@ function compileFileSystems(spec: ContainerSpec, add: Add): void {
         path,
         'nosuid,nodev',
         path === '/run' ? 'mode=0755' : 'mode=1777',
+        fileLabel(spec),
       );
     }
   }

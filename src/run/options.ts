@@ -27,6 +27,8 @@ export interface Volume {
   source: string;
   destination: string;
   readOnly: boolean;
+  /** `z`: for all containers of the user, `Z`: for this one alone. */
+  relabel?: 'shared' | 'private';
   /** The option as it was given, for errors. */
   origin: string;
 }
@@ -52,8 +54,10 @@ export interface RunOptions {
   pids?: number;
   capAdd: string[];
   capDrop: string[];
-  storageDriver?: 'auto' | 'fuse-overlayfs' | 'overlay';
+  storageDriver?: 'auto' | StorageDriver;
 }
+
+export type StorageDriver = 'fuse-overlayfs' | 'overlay';
 
 const refuse = (option: string, why: string) => new IsoError('usage.invalid', `cannot use ${option}`, why);
 
@@ -63,6 +67,12 @@ const VOLUME_WORDS = ['ro', 'rw', 'nosuid', 'nodev', 'z', 'Z'];
 const OWN_FILE_SYSTEMS = ['/proc', '/sys', '/dev'];
 
 const isBelow = (path: string, directory: string) => path === directory || path.startsWith(`${directory}/`);
+
+/** As in Podman and Docker. */
+function relabelling(options: readonly string[]): Pick<Volume, 'relabel'> {
+  if (options.includes('Z')) return { relabel: 'private' };
+  return options.includes('z') ? { relabel: 'shared' } : {};
+}
 
 /** `SOURCE:DESTINATION[:ro]`; a relative source counts from the caller's directory, as Podman reads it. */
 export function parseVolume(text: string, caller: { readonly cwd: string }): Volume {
@@ -84,6 +94,7 @@ export function parseVolume(text: string, caller: { readonly cwd: string }): Vol
     source: source.startsWith('/') ? posix.normalize(source) : posix.resolve(caller.cwd, source),
     destination: target.replace(/\/$/, ''),
     readOnly: options.includes('ro'),
+    ...relabelling(options),
     origin,
   };
 }
@@ -130,7 +141,7 @@ export function parseHostname(text: string): string {
   throw refuse(`--hostname ${text}`, 'a host name has up to 64 letters, digits, dots and hyphens');
 }
 
-function parseDriver(text: string): 'auto' | 'fuse-overlayfs' | 'overlay' {
+function parseDriver(text: string): 'auto' | StorageDriver {
   if (text === 'auto' || text === 'fuse-overlayfs' || text === 'overlay') return text;
   throw refuse(`--storage-driver ${text}`, 'it is none of auto, fuse-overlayfs, overlay');
 }

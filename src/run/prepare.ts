@@ -1,8 +1,11 @@
 /** From a command line to a compiled plan: gathers facts, then calls the pure parts. Used by `run` and `plan` alike. */
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { TREE } from '../facts/container-record.js';
 import { type OwnIdentity, readOwnIdentity } from '../facts/own-identity.js';
 import { readRunHost } from '../facts/run-host.js';
+import { isKnownContext, readLaunchSelinux } from '../facts/selinux.js';
 import { readVolume, realPathOf } from '../facts/volumes.js';
 import type { ImageRecord } from '../image/record.js';
 import { findImage, layerPath } from '../image/store.js';
@@ -17,7 +20,8 @@ import { readLayerFile } from './image-files.js';
 import { type PayloadUser, resolveUser } from './image-user.js';
 import type { RunOptions } from './options.js';
 import { parseProfile, resolveProfile } from './seccomp-profile.js';
-import { type ContainerSpec, compileSpec, decideCapabilities } from './spec.js';
+import { type LabelBase, labelBase } from './selinux.js';
+import { type ContainerSpec, compileSpec, decideCapabilities, type SpecFacts } from './spec.js';
 import { bindVolume, protectedDirectories } from './volumes.js';
 
 export interface PreparedRun {
@@ -26,6 +30,8 @@ export interface PreparedRun {
   spec: ContainerSpec;
   plan: LaunchPlan;
   digest: string;
+  /** What the labels of this login's containers share; undefined when the container gets none. */
+  labels?: LabelBase;
   /** Directory of the scope's cgroup, given the scope's name; undefined without delegation. */
   scopeParent?: string;
   runtimeDir?: string;
@@ -43,6 +49,11 @@ function readUser(options: RunOptions, image: ImageRecord, layers: string[], ide
   return resolveUser(options.user ?? (image.config.user || '0'), read('etc/passwd'), read('etc/group'), ids);
 }
 
+function readSelinux({ home }: OwnIdentity): SpecFacts['selinux'] {
+  const facts = readLaunchSelinux(join(home, TREE));
+  return facts && labelBase(facts, isKnownContext);
+}
+
 /** @throws IsoError for anything that makes the run impossible; nothing has been created yet */
 export function prepareRun(options: RunOptions, policy: Policy): PreparedRun {
   const identity = readOwnIdentity();
@@ -50,6 +61,7 @@ export function prepareRun(options: RunOptions, policy: Policy): PreparedRun {
   const layers = image.layers.map((digest) => layerPath(identity.store, digest));
   const host = readRunHost(identity.uid, availableParallelism());
   const hidden = protectedDirectories(identity.home, identity.uid).map(realPathOf);
+  const selinux = readSelinux(identity);
   const spec = compileSpec(options, policy, {
     host,
     image,
@@ -58,6 +70,7 @@ export function prepareRun(options: RunOptions, policy: Policy): PreparedRun {
     user: readUser(options, image, layers, identity),
     volumes: options.volumes.map((volume) => bindVolume(volume, readVolume(volume.source), hidden)),
     seccomp: compileSeccomp(decideCapabilities(options, policy)),
+    ...(selinux === undefined ? {} : { selinux }),
   });
   const plan = compilePlan(spec);
   const { mount, manager } = host.cgroup;
@@ -67,6 +80,7 @@ export function prepareRun(options: RunOptions, policy: Policy): PreparedRun {
     spec,
     plan,
     digest: planDigest(plan),
+    ...(spec.labelled && selinux && !('why' in selinux) ? { labels: selinux } : {}),
     ...(spec.controllers.length > 0 && mount !== undefined ? { scopeParent: `${mount}${manager}/iso.slice` } : {}),
     ...(host.runtimeDir === undefined ? {} : { runtimeDir: host.runtimeDir }),
   };

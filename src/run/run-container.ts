@@ -21,11 +21,14 @@ import {
   writeContainerState,
 } from './records.js';
 import { removeContainerDirectory } from './remove-container.js';
+import { type ContainerLabels, freePair, labelsOf } from './selinux.js';
 
 interface Named {
   id: string;
   name: string;
   directory: ContainerDirectory;
+  /** SELinux contexts; undefined when it gets none of its own. */
+  labels: ContainerLabels | undefined;
 }
 
 /** `base` of `registry/team/base:latest`, for a container that was given no name. */
@@ -38,13 +41,16 @@ function nameContainer(prepared: PreparedRun, wanted: string | undefined): Named
   const { identity, image } = prepared;
   const id = newContainerId();
   const name = wanted ?? defaultName(image.name, id);
-  if (listContainers(identity.home, identity.uid).some(({ record }) => record.name === name)) {
+  const stored = listContainers(identity.home, identity.uid);
+  if (stored.some(({ record }) => record.name === name)) {
     throw new IsoError('container.exists', `cannot name a container ${name}`, 'a container of this name exists');
   }
-  return { id, name, directory: containerDirectory(identity.store, id) };
+  const taken = stored.flatMap(({ record }) => record.label ?? []);
+  const labels = prepared.labels && labelsOf(prepared.labels, freePair(taken, Number.parseInt(id.slice(0, 8), 16)));
+  return { id, name, directory: containerDirectory(identity.store, id), labels };
 }
 
-function runValues({ directory, id }: Named, prepared: PreparedRun): RunValues {
+function runValues({ directory, id, labels }: Named, prepared: PreparedRun): RunValues {
   const values: RunValues = {
     directory: directory.path,
     upper: directory.upper,
@@ -53,6 +59,7 @@ function runValues({ directory, id }: Named, prepared: PreparedRun): RunValues {
     hosts: directory.hosts,
     'hostname-file': directory.hostnameFile,
     hostname: prepared.spec.hostname ?? shortId(id),
+    ...(labels ? { 'process-label': labels.process, 'file-label': labels.file, 'shared-label': labels.shared } : {}),
   };
   if (prepared.scopeParent === undefined) return values;
   const scope = `${prepared.scopeParent}/${scopeName(id)}`;
@@ -94,6 +101,7 @@ function createRecords(prepared: PreparedRun, named: Named): void {
     storageDriver: spec.root.driver,
     readOnly: spec.root.readOnly,
     limits: spec.limits,
+    ...(named.labels ? { label: named.labels.process } : {}),
   });
 }
 
@@ -102,10 +110,11 @@ function report(prepared: PreparedRun, named: Named, event: Omit<NewEvent, 'cont
   recordEvent({ ...event, container, plan: prepared.digest });
 }
 
-function startDetails({ spec }: PreparedRun, pid: number): Record<string, string | number> {
+function startDetails({ spec }: PreparedRun, { labels }: Named, pid: number): Record<string, string | number> {
   const warnings = spec.warnings.join('; ').slice(0, 1024);
   const command = spec.process.args.join(' ').slice(0, 256);
-  return { command, pid, storageDriver: spec.root.driver, ...(warnings === '' ? {} : { warnings }) };
+  const label = labels ? { label: labels.process } : {};
+  return { command, pid, storageDriver: spec.root.driver, ...label, ...(warnings === '' ? {} : { warnings }) };
 }
 
 /** The payload's files are the user's from the moment it ran, however it ended. */
@@ -129,7 +138,7 @@ async function launchContainer(prepared: PreparedRun, named: Named): Promise<Lau
         outcome: 'success',
         severity: 'info',
         message: `container ${named.name} started`,
-        details: startDetails(prepared, pid),
+        details: startDetails(prepared, named, pid),
       });
     },
   });

@@ -7,7 +7,8 @@ import type { Policy } from '../policy/policy.js';
 import { parseCapability } from './capabilities.js';
 import type { PayloadUser } from './image-user.js';
 import { decideLimits, type Limits } from './limits.js';
-import type { RunOptions } from './options.js';
+import type { RunOptions, StorageDriver } from './options.js';
+import { decideLabelled, type LabelBase } from './selinux.js';
 import type { BoundVolume } from './volumes.js';
 
 export interface ContainerSpec {
@@ -20,7 +21,7 @@ export interface ContainerSpec {
     terminal: boolean;
     stdin: boolean;
   };
-  root: { layers: string[]; readOnly: boolean; driver: 'fuse-overlayfs' | 'overlay' };
+  root: { layers: string[]; readOnly: boolean; driver: StorageDriver };
   volumes: BoundVolume[];
   hostname?: string;
   ids: IdMappings;
@@ -28,6 +29,8 @@ export interface ContainerSpec {
   limits: Limits;
   /** Controllers to hand down; empty when the container has no cgroup of its own. */
   controllers: string[];
+  /** The payload and its files carry SELinux contexts of this container's own. */
+  labelled: boolean;
   cgroupMount?: string;
   remove: boolean;
   warnings: string[];
@@ -42,11 +45,14 @@ export interface SpecFacts {
   user: PayloadUser;
   volumes: BoundVolume[];
   seccomp: { main: Uint8Array; quiet: Uint8Array };
+  /** Undefined where SELinux is not enabled. */
+  selinux?: LabelBase | { why: string; hint: string };
 }
 
 export const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
-function chooseDriver(options: RunOptions, policy: Policy, host: RunHostFacts): 'fuse-overlayfs' | 'overlay' {
+/** Files of kernel overlay can carry the container's own SELinux label, those of fuse-overlayfs cannot. */
+function chooseDriver(options: RunOptions, policy: Policy, { host, selinux }: SpecFacts): StorageDriver {
   const wanted = options.storageDriver ?? policy.run.storage_driver;
   if (wanted !== 'auto') {
     if (wanted === 'fuse-overlayfs' && host.fuseOverlayfs !== undefined) {
@@ -56,6 +62,7 @@ function chooseDriver(options: RunOptions, policy: Policy, host: RunHostFacts): 
     }
     return wanted;
   }
+  if (selinux && !('why' in selinux)) return 'overlay';
   return host.fuseOverlayfs === undefined ? 'fuse-overlayfs' : 'overlay';
 }
 
@@ -109,8 +116,10 @@ export function compileSpec(options: RunOptions, policy: Policy, facts: SpecFact
   const { cgroup } = host;
   const { limits, warnings } = decideLimits(options, policy, { ...cgroup, cpus: host.cpus });
   const base = [`PATH=${DEFAULT_PATH}`, 'container=iso', `HOME=${user.home}`, ...(options.tty ? ['TERM=xterm'] : [])];
-  const driver = chooseDriver(options, policy, host);
-  if (driver === 'overlay' && (options.storageDriver ?? policy.run.storage_driver) === 'auto') {
+  const driver = chooseDriver(options, policy, facts);
+  const { labelled, warning } = decideLabelled(facts.selinux, driver, policy.run);
+  if (warning !== undefined) warnings.push(warning);
+  if (driver === 'overlay' && !labelled && (options.storageDriver ?? policy.run.storage_driver) === 'auto') {
     warnings.push(`the kernel overlay driver is used: ${host.fuseOverlayfs}`);
   }
   return {
@@ -129,6 +138,7 @@ export function compileSpec(options: RunOptions, policy: Policy, facts: SpecFact
     seccomp: facts.seccomp,
     limits,
     controllers: cgroup.manager === undefined ? [] : cgroup.controllers,
+    labelled,
     remove: options.rm,
     warnings,
     ...(options.hostname === undefined ? {} : { hostname: options.hostname }),

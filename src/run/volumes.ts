@@ -9,6 +9,7 @@ export interface BoundVolume {
   destination: string;
   readOnly: boolean;
   kind: 'directory' | 'file';
+  relabel?: 'shared' | 'private';
   origin: string;
   /** Paths in the container to cover, because the source holds directories of the toolkit. */
   masks: string[];
@@ -47,14 +48,17 @@ export function bindVolume(
   if (kind === 'other') throw refuse(volume, 'it is neither a directory nor a regular file');
   const inside = hidden.find((directory) => isWithin(realPath, directory));
   if (inside !== undefined) throw refuse(volume, `it lies in ${inside}, which no container may see`);
-  const masks = hidden
-    .filter((directory) => isWithin(directory, realPath))
-    .map((directory) => posix.join(volume.destination, posix.relative(realPath, directory)));
+  const masked = hidden.filter((directory) => isWithin(directory, realPath));
+  if (volume.relabel !== undefined && masked.length > 0) {
+    throw refuse(volume, `relabelling it would relabel ${masked[0]} too`);
+  }
+  const masks = masked.map((directory) => posix.join(volume.destination, posix.relative(realPath, directory)));
   return {
     source: realPath,
     destination: volume.destination,
     readOnly: volume.readOnly,
     kind,
+    ...(volume.relabel === undefined ? {} : { relabel: volume.relabel }),
     origin: volume.origin,
     masks,
   };

@@ -1,5 +1,6 @@
 /** What a provisioned user has: directories, files, quota. The one declaration, which iso-audit reads too. Pure. */
 import { TREE } from '../facts/container-record.js';
+import { formatLevel } from '../lib/selinux-context.js';
 import { parseSize } from '../lib/units.js';
 import type { Policy } from '../policy/policy.js';
 import type { ProjectLimits } from '../sys/quota.js';
@@ -21,14 +22,18 @@ export const PRIVATE_DIRECTORIES = [
   CONFIG,
 ];
 
+/** The type that containers may use; what carries it is told apart by categories. */
+export const CONTAINER_FILE = 'container_file_t';
+
 /** SELinux types of the toolkit's directories; what is made in them later inherits the type. */
 export const LABELS: readonly { path: string; type: string }[] = PRIVATE_DIRECTORIES.map((path) => ({
   path,
-  type: path === CONFIG ? 'container_conf_t' : path === `${TREE}/run` ? 'container_var_run_t' : 'container_file_t',
+  type: path === CONFIG ? 'container_conf_t' : path === `${TREE}/run` ? 'container_var_run_t' : CONTAINER_FILE,
 }));
 
 /** The context of a file that carries a type (user, role and level as refpolicy gives them to files of a home). */
-export const labelOf = (type: string): string => `system_u:object_r:${type}:s0`;
+export const labelOf = (type: string, categories: readonly number[] = []): string =>
+  `system_u:object_r:${type}:${formatLevel(categories)}`;
 
 /** Parents before children. */
 export const DIRECTORIES = [

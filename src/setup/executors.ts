@@ -7,6 +7,7 @@ import { formatMode } from '../lib/units.js';
 import { makeDirectory, replaceFile } from '../sys/atomic-file.js';
 import { run } from '../sys/exec.js';
 import type { HomeOp, HomeOutcome, Homes } from '../sys/home.js';
+import { installPolicyModules } from '../sys/selinux.js';
 import { enableLinger, reloadUnits } from '../sys/systemd.js';
 import type { Command } from './journal.js';
 import type { Journal } from './journal-file.js';
@@ -65,6 +66,7 @@ export const hostExecutors: {
   'module.load': async ({ name }) => void (await run('modprobe', ['--', name])),
   'systemd.reload': () => reloadUnits(),
   'linger.enable': ({ name }) => enableLinger(name),
+  'selinux.install': ({ modules }) => installPolicyModules(modules),
   'apparmor.load': async ({ path }) => void (await run('apparmor_parser', ['--replace', '--', path])),
 };
 

@@ -3,9 +3,11 @@ import type { HomeFacts } from '../facts/home.js';
 import { describeFailure, describeType, tildePath } from '../facts/home-words.js';
 import type { FeatureFacts } from '../facts/setup-host.js';
 import { IsoError } from '../lib/errors.js';
+import { type CategoryPair, parseContext, userPairOf } from '../lib/selinux-context.js';
 import { formatMode } from '../lib/units.js';
 import type { HomeOutcome } from '../sys/home.js';
 import {
+  CONTAINER_FILE,
   DIRECTORIES,
   FILE_MODE,
   LABELS,
@@ -66,15 +68,23 @@ export function planDirectories(home: HomeFacts, owner: Owner): Item[] {
   return DIRECTORIES.map((path) => directoryItem(home, owner, path));
 }
 
-/** SELinux labels: `why` when the host has no SELinux, and an item a directory where it has. */
-export function planLabels(home: HomeFacts, { selinux, unknownTypes }: FeatureFacts): Item[] {
+/**
+ * SELinux labels: why not when the host has no SELinux, and an item a directory where it has. `pair` is undefined when nobody
+ * with a record of pairs is there to give one; then a pair that the directory has is kept.
+ */
+export function planLabels(
+  home: HomeFacts,
+  { selinux, unknownTypes }: FeatureFacts,
+  pair: CategoryPair | undefined,
+): Item[] {
   if (selinux !== undefined) {
     const text = { kind: 'selinux', subject: 'container labels', current: 'none', desired: 'container_file_t' };
     return [item.unavailable('create', text, selinux)];
   }
   return LABELS.map(({ path, type }) => {
-    const context = labelOf(type);
     const current = home.get(path)?.label || 'none';
+    const present = pair ?? userPairOf(parseContext(current)?.level ?? '');
+    const context = labelOf(type, type === CONTAINER_FILE ? present : []);
     const text: ItemText = { kind: 'selinux', subject: tildePath(path), current, desired: context };
     if (unknownTypes.includes(type)) return item.unavailable('create', text, `the loaded policy has no type ${type}`);
     if (current === context) return item.unchanged('create', text, 'already labelled');

@@ -1,9 +1,11 @@
 /** Items for the host's baseline. All of it is the create phase; what a chroot or a container cannot do is unavailable. Pure. */
+import type { PolicyModuleFacts } from '../facts/selinux-modules.js';
 import type { FeatureFacts, NodeFact, SettingFact } from '../facts/setup-host.js';
 import { formatMode } from '../lib/units.js';
 import { FUSE_DEVICE, SETTINGS } from './desired-host.js';
 import { type DeferredFacts, planDeferral } from './plan-deferred.js';
 import { digestOf, judgeFile } from './plan-files.js';
+import { planPolicyModules } from './plan-selinux.js';
 import { type Deployed, type HostState, remember } from './state.js';
 import { type Item, type ItemText, item } from './step.js';
 
@@ -33,6 +35,7 @@ export interface HostFacts {
   notRunning: string | undefined;
   /** What earlier runs left to the first boot. */
   deferred: DeferredFacts;
+  policyModules: PolicyModuleFacts;
   /** A run that was killed had begun: a file may be in place that was not loaded. */
   isUnfinished: boolean;
 }
@@ -188,6 +191,7 @@ export function planHost(facts: HostFacts): Item[] {
     ...planModules(facts),
     planFuse(facts),
     ...planAppArmor(facts),
+    planPolicyModules(facts.policyModules),
   ];
   return [...items, ...planDeferral(items, facts)];
 }

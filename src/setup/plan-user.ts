@@ -3,6 +3,7 @@ import type { PasswdEntry } from '../facts/accounts.js';
 import type { HomeFacts } from '../facts/home.js';
 import type { FeatureFacts, ToolFact } from '../facts/setup-host.js';
 import { IsoError } from '../lib/errors.js';
+import { userPair } from '../lib/selinux-context.js';
 import { formatMode } from '../lib/units.js';
 import type { Policy } from '../policy/policy.js';
 import type { HomeOutcome } from '../sys/home.js';
@@ -46,6 +47,8 @@ export interface UserFacts {
   /** Undefined when the policy sets no ceiling. */
   slice: HostFile | undefined;
   lingering: boolean;
+  /** Number of the user's pair of SELinux categories; undefined without SELinux, and without root. */
+  categories: number | undefined;
   isRoot: boolean;
 }
 
@@ -152,7 +155,7 @@ function planSystemd(facts: UserFacts, linger: Policy['linger']): Item[] {
 }
 
 /** What the whole host has or has not, told with each user since it decides what the user's limits are worth. */
-function planHostFeatures({ features, entries, isRoot }: UserFacts, delegation: readonly Item[]): Item[] {
+function planHostFeatures({ features, entries, isRoot, categories }: UserFacts, delegation: readonly Item[]): Item[] {
   const restricted = features.apparmor === undefined;
   const namespaces = {
     kind: 'apparmor',
@@ -161,7 +164,7 @@ function planHostFeatures({ features, entries, isRoot }: UserFacts, delegation: 
   };
   return [
     ...(isRoot ? delegation : []),
-    ...planLabels(entries, features),
+    ...planLabels(entries, features, categories === undefined ? undefined : userPair(categories)),
     item.unchanged(
       'create',
       { ...namespaces, desired: namespaces.current },
@@ -171,7 +174,8 @@ function planHostFeatures({ features, entries, isRoot }: UserFacts, delegation: 
 }
 
 /** The note of what is ours is written before anything is changed, so a killed run leaves nothing that is nobody's. */
-function planState({ account, entries, state, stateFile, files, isRoot, isUnfinished }: UserFacts): Item[] {
+function planState(facts: UserFacts): Item[] {
+  const { account, entries, state, stateFile, files, isRoot, isUnfinished, categories } = facts;
   if (!isRoot) return [];
   const before: Deployed = state?.files ?? {};
   const after: Deployed = { ...before };
@@ -182,7 +186,14 @@ function planState({ account, entries, state, stateFile, files, isRoot, isUnfini
     const { action } = judgeFile({ content, mode: FILE_MODE, present, deployed, isUnfinished });
     if (action !== 'keep') after[path] = remember(deployed, digestOf(content));
   }
-  const next: UserState = { schema: 1, uid: account.uid, name: account.name, files: after };
+  const pair = categories ?? state?.categories;
+  const next: UserState = {
+    schema: 1,
+    uid: account.uid,
+    name: account.name,
+    files: after,
+    ...(pair === undefined ? {} : { categories: pair }),
+  };
   const text = { kind: 'state', subject: stateFile, current: state ? 'older' : 'absent', desired: 'recorded' };
   if (state && JSON.stringify(state) === JSON.stringify(next))
     return [item.unchanged('create', { ...text, current: 'recorded' }, 'already recorded')];

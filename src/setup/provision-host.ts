@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { whyNotRunning } from '../facts/running-host.js';
+import { readPolicyModules } from '../facts/selinux-modules.js';
 import { hasUdev, readFeatures, readNode, readSettings } from '../facts/setup-host.js';
 import { hasErrno } from '../lib/errors.js';
 import type { Policy } from '../policy/policy.js';
@@ -96,6 +97,7 @@ async function readHostFacts(root: string, isUnfinished: boolean): Promise<HostF
     features,
     notRunning: whyNotRunning(root),
     deferred: readDeferred(root),
+    policyModules: await readPolicyModules(root),
     isUnfinished,
   };
 }

@@ -9,8 +9,10 @@ import { readPolicy } from '../policy/read-policy.js';
 import { DELEGATION_FILE, HOST_FILES, SLICE_TEMPLATE } from './desired-host.js';
 import { FILES, type HostContainers, LABELS, labelOf } from './desired-user.js';
 import { planDelegation } from './plan-host.js';
+import { createCategoryAllocator } from './plan-selinux.js';
 import { createAllocator, type IdKind, spellings, type UserRanges } from './plan-subids.js';
 import { readHostNotes, renderHostFile } from './provision-host.js';
+import { readCategories } from './read-categories.js';
 import { type QuotaRegister, readQuotaRegister } from './read-quota.js';
 import { type CheckedTemplate, readPublicFile, readTemplates } from './read-templates.js';
 import type { Item } from './step.js';
@@ -30,6 +32,8 @@ export interface Shared {
   delegation: Item[];
   allocation: AllocationFacts;
   allocate: (user: { name: string; uid: number }) => Record<'uid' | 'gid', UserRanges>;
+  /** Number of a user's pair of SELinux categories; undefined without SELinux, and without root. */
+  categoriesOf: ((uid: number) => number) | undefined;
 }
 
 const CONTEXTS = new Map(LABELS.map(({ type }) => [type, labelOf(type)]));
@@ -107,5 +111,6 @@ export async function readShared({ root, isUnfinished, repair }: SharedOptions):
     delegation: delegation ? planDelegation(delegation, { ...readHostNotes(root), features, isUnfinished }) : [],
     allocation,
     allocate: allocatorOf(root, lines, allocation),
+    categoriesOf: isRoot && features.selinux === undefined ? createCategoryAllocator(readCategories(root)) : undefined,
   };
 }

@@ -160,6 +160,7 @@ async function planCase(shared: Shared, one: UserCase, notes: CaseNotes): Promis
       features: shared.features,
       slice: sliceOf(shared, account),
       lingering: existsSync(join(root, 'var/lib/systemd/linger', account.name)),
+      categories: shared.categoriesOf?.(account.uid),
       isRoot,
     },
     shared.policy,

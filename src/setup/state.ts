@@ -2,6 +2,7 @@
  * What the toolkit remembers of its own work, below /var/lib/iso, for root only: which ranges are ours to take back, and
  * which content of a file is ours to replace. Everything else is measured anew. Shapes and their readers; pure.
  */
+import { PAIRS } from '../lib/selinux-context.js';
 
 /** Below the root directory. */
 export const STATE_DIR = 'var/lib/iso';
@@ -21,6 +22,8 @@ export interface UserState {
   uid: number;
   name: string;
   files: Deployed;
+  /** Number of the user's pair of SELinux categories, which no other user has. */
+  categories?: number;
 }
 
 export interface HostState {
@@ -90,7 +93,10 @@ export function isUserState(value: unknown): value is UserState {
 export function parseUserState(text: string | undefined): UserState | undefined {
   const table = parse(text);
   if (!table || typeof table.uid !== 'number' || typeof table.name !== 'string') return undefined;
-  return { schema: 1, uid: table.uid, name: table.name, files: deployed(table.files) };
+  const { categories } = table;
+  const known = typeof categories === 'number' && Number.isInteger(categories) && categories >= 0 && categories < PAIRS;
+  const pair = known ? { categories } : {};
+  return { schema: 1, uid: table.uid, name: table.name, files: deployed(table.files), ...pair };
 }
 
 export function parseHostState(text: string | undefined): HostState {

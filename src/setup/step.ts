@@ -58,6 +58,8 @@ export interface HostStepArgs {
   'systemd.reload': Record<string, never>;
   'linger.enable': { name: string };
   'apparmor.load': { path: string };
+  /** Modules of the SELinux policy, in one transaction. */
+  'selinux.install': { modules: readonly { file: string; priority: number }[] };
 }
 
 /** From a step's kind to its arguments. A kind added here does not compile until something executes it. */

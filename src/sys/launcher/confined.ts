@@ -35,7 +35,7 @@ const ROOT_MOUNT_POINT = '/sys';
 export function confinedPlan(request: ConfinedRequest): LaunchPlan {
   const plan: PlannedOp[] = [];
   const add = (stage: Stage, ...op: Op) => plan.push({ stage, op, origin: `confined ${request.argv[0]}` });
-  add('host', 'stdio', request.stdin ? 'pipe' : 'null');
+  add('host', 'stdio', request.stdin ? 'pipe' : 'null', '');
   add(
     'host',
     'session',

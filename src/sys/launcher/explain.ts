@@ -43,9 +43,10 @@ const HINTS: { [Name in OpName]?: string } = {
   ids: 'choose ids below the number of subordinate ids of this user',
 };
 
-function describe(op: Op): string {
+function describe(planned: PlannedOp): string {
+  const { op } = planned;
   const words = WORDS[op[0]] as ((op: Op) => string) | undefined;
-  return words ? words(op) : `carry out ${op[0]} ${op.slice(1).map(String).join(' ')}`.trim();
+  return words ? words(op) : `carry out ${formatOp(planned)}`.trim();
 }
 
 /** errno as text: `no such file or directory (ENOENT)`. */
@@ -107,7 +108,7 @@ export function explainFailure(plan: LaunchPlan, outcome: Exclude<LaunchOutcome,
       `report on op ${failure.index}, which the plan lacks`,
     );
   }
-  return new IsoError('run.op-failed', `cannot ${describe(planned.op)}`, why(planned, failure), {
+  return new IsoError('run.op-failed', `cannot ${describe(planned)}`, why(planned, failure), {
     hint: HINTS[planned.op[0]],
   });
 }

@@ -24,7 +24,11 @@ export interface RunArgument {
     | 'monitor'
     | 'cgroup'
     | 'payload'
-    | 'storage';
+    | 'storage'
+    /** SELinux contexts of the payload, of its files, and of files that all containers of the user share. */
+    | 'process-label'
+    | 'file-label'
+    | 'shared-label';
 }
 export type Text = string | RunArgument;
 
@@ -32,19 +36,22 @@ export type Text = string | RunArgument;
 export interface OpArguments {
   'cgroup-make': [directory: Text];
   'cgroup-write': [directory: Text, file: string, value: string];
-  /** null | pipe | terminal | terminal-null: what the payload's standard input is; output is always relayed. */
-  stdio: [mode: string];
+  /**
+   * null | pipe | terminal | terminal-null: what the payload's standard input is; output is always relayed. Here and
+   * below an empty context leaves SELinux labels to the policy.
+   */
+  stdio: [mode: string, context: Text];
   session: [newuidmap: string, uidMap: string, newgidmap: string, gidMap: string];
   namespace: [name: 'network' | 'cgroup'];
   propagation: [kind: 'private'];
   loopback: [];
   /** Path below /proc/sys, of a setting that belongs to the container's namespaces. */
   sysctl: [path: string, value: string];
-  overlay: [lower: string, upper: Text, work: Text, target: Text, options: string];
+  overlay: [lower: string, upper: Text, work: Text, target: Text, options: string, context: Text];
   'fuse-overlayfs': [program: string, lower: string, upper: Text, work: Text, target: Text, options: string];
   root: [path: Text];
   'tmpfs-root': [path: Text];
-  mount: [type: string, target: string, attributes: string, data: string];
+  mount: [type: string, target: string, attributes: string, data: string, context: Text];
   container: [uidMap: string, gidMap: string];
   unmount: [path: Text];
   remove: [path: Text];
@@ -64,6 +71,11 @@ export interface OpArguments {
   ids: [uid: number, gid: number];
   caps: [effective: bigint, permitted: bigint, inheritable: bigint, ambient: bigint];
   chdir: [path: string];
+  /** SELinux context of what is executed next; after /proc was mounted. */
+  label: [context: Text];
+  'label-file': [path: string, context: Text];
+  /** Of a host path and all of the user's own below it. */
+  relabel: [path: string, context: Text];
   'no-new-privs': [];
   seccomp: [flags: number, program: Uint8Array];
   arg: [value: string];
@@ -78,17 +90,17 @@ export type Op = { [Name in OpName]: readonly [name: Name, ...args: OpArguments[
 export const OPS: { [Name in OpName]: readonly [args: string, ...stages: Stage[]] } = {
   'cgroup-make': ['t', 'host'],
   'cgroup-write': ['ttt', 'host', 'session', 'container'],
-  stdio: ['t', 'host'],
+  stdio: ['tt', 'host'],
   session: ['tttt', 'host'],
   namespace: ['t', 'session', 'container'],
   propagation: ['t', 'session', 'container'],
   loopback: ['-', 'session'],
   sysctl: ['tt', 'container'],
-  overlay: ['ttttt', 'session'],
+  overlay: ['tttttt', 'session'],
   'fuse-overlayfs': ['tttttt', 'session'],
   root: ['t', 'session', 'container'],
   'tmpfs-root': ['t', 'container'],
-  mount: ['tttt', 'session', 'container'],
+  mount: ['ttttt', 'session', 'container'],
   container: ['tt', 'session'],
   unmount: ['t', 'cleanup'],
   remove: ['t', 'cleanup'],
@@ -108,6 +120,9 @@ export const OPS: { [Name in OpName]: readonly [args: string, ...stages: Stage[]
   ids: ['nn', 'container'],
   caps: ['nnnn', 'container'],
   chdir: ['t', 'container'],
+  label: ['t', 'container'],
+  'label-file': ['tt', 'container'],
+  relabel: ['tt', 'host'],
   'no-new-privs': ['-', 'container'],
   seccomp: ['nb', 'container'],
   arg: ['t', 'container'],

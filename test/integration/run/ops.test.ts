@@ -23,7 +23,7 @@ function plan(bad: PlannedOp, at: Op[0], replace: boolean): { ops: PlannedOp[]; 
   const maps = rootlessMapping(user.uid, [{ start: user.firstSubid, count: 65536 }]);
   const inner = mapText(childMapping(maps));
   const ops: PlannedOp[] = [
-    op('host', 'stdio', 'null'),
+    op('host', 'stdio', 'null', ''),
     op('host', 'session', '/usr/bin/newuidmap', mapText(maps), '/usr/bin/newgidmap', mapText(maps)),
     op('session', 'propagation', 'private'),
     op('session', 'container', inner, inner),
@@ -104,9 +104,9 @@ describe('a failed op is reported with its index and errno', () => {
     ['an unknown mount word', ['bind', '/etc', '/usr', 'suid', 'directory'], 'container', 'pivot', EINVAL],
     ['a device of another number', ['device', '/dev/zero', '/dev/zero', 1, 3], 'container', 'pivot', ENODEV],
     ['a file as a device', ['device', '/etc/passwd', '/dev/zero', 1, 5], 'container', 'pivot', ENODEV],
-    ['a file system that does not exist', ['mount', 'nosuchfs', '/usr', '', ''], 'container', 'pivot', ENODEV],
-    ['mount data that is none', ['mount', 'tmpfs', '/dev', '', 'bogus=1'], 'container', 'pivot', EINVAL],
-    ['a symbolic link as a mount point', ['mount', 'tmpfs', '/lib', '', ''], 'container', 'pivot', ELOOP],
+    ['a file system that does not exist', ['mount', 'nosuchfs', '/usr', '', '', ''], 'container', 'pivot', ENODEV],
+    ['mount data that is none', ['mount', 'tmpfs', '/dev', '', 'bogus=1', ''], 'container', 'pivot', EINVAL],
+    ['a symbolic link as a mount point', ['mount', 'tmpfs', '/lib', '', '', ''], 'container', 'pivot', ELOOP],
     ['a masked path behind a link', ['mask', '/lib/x'], 'container', 'pivot', ELOOP],
     ['a terminal without devpts', ['terminal', 0], 'container', 'pivot', ENOENT],
     ['a long host name', ['hostname', 'x'.repeat(65)], 'container', 'pivot', EINVAL],
@@ -129,14 +129,14 @@ describe('a failed op is reported with its index and errno', () => {
     ['a root behind a link', ['root', '/bin'], 'session', 'container', ENOTDIR],
     [
       'an overlay of nothing',
-      ['overlay', '/nowhere', '/nowhere', '/nowhere', '/mnt', ''],
+      ['overlay', '/nowhere', '/nowhere', '/nowhere', '/mnt', '', ''],
       'session',
       'container',
       ENOENT,
     ],
     [
       'an overlay path that would be another option',
-      ['overlay', '/usr', '/tmp/a,lowerdir=/etc', '/tmp', '/mnt', ''],
+      ['overlay', '/usr', '/tmp/a,lowerdir=/etc', '/tmp', '/mnt', '', ''],
       'session',
       'container',
       EINVAL,
@@ -163,7 +163,9 @@ describe('a failed op is reported with its index and errno', () => {
   });
 
   const instead: [string, Op, Stage, Op[0], number][] = [
-    ['an unknown stream mode', ['stdio', 'bogus'], 'host', 'stdio', EINVAL],
+    ["another user's file to relabel", ['relabel', '/etc/passwd', 'a:b:c:s0'], 'host', 'session', EPERM],
+    ['a link to relabel', ['relabel', '/bin', 'a:b:c:s0'], 'host', 'session', ELOOP],
+    ['an unknown stream mode', ['stdio', 'bogus', ''], 'host', 'stdio', EINVAL],
     ['an unknown propagation', ['propagation', 'shared' as 'private'], 'session', 'propagation', EINVAL],
     ['a root that is missing', ['root', '/nowhere'], 'container', 'tmpfs-root', ENOENT],
   ];

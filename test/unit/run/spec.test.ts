@@ -91,6 +91,48 @@ describe('compileSpec', () => {
   });
 });
 
+describe('under SELinux', () => {
+  const selinux = { user: 'u', role: 'r', pair: [1, 2] as const };
+  const compiled = (flags: RunFlags, over: Partial<SpecFacts> = { selinux }) =>
+    compileSpec(options(flags), DEFAULT_POLICY, facts(over));
+
+  it('auto is the driver whose files can be labelled', () => {
+    expect(compiled({})).toMatchObject({ root: { driver: 'overlay' }, labelled: true, warnings: [] });
+    expect(compiled({}, {})).toMatchObject({ root: { driver: 'fuse-overlayfs' }, labelled: false });
+    expect(() => compiled({ storageDriver: 'fuse-overlayfs' })).toThrow(/label/);
+  });
+
+  const volume = { destination: '/d', readOnly: false, kind: 'directory' as const, origin: '-v', masks: [] };
+  const volumes = [
+    { ...volume, source: '/a', relabel: 'shared' as const },
+    { ...volume, source: '/b', relabel: 'private' as const },
+    { ...volume, source: '/c' },
+  ];
+  const opsOf = (over: Partial<SpecFacts>) => compilePlan(compiled({}, { volumes, ...over })).map(({ op }) => op);
+
+  it('the payload, its mounts, pipes and volumes are labelled', () => {
+    const ops = opsOf({ selinux });
+    const file = { argument: 'file-label' };
+    expect(ops.filter(([name]) => name === 'label')).toEqual([['label', { argument: 'process-label' }]]);
+    expect(ops.filter(([name]) => name === 'relabel')).toEqual([
+      ['relabel', '/a', { argument: 'shared-label' }],
+      ['relabel', '/b', file],
+    ]);
+    expect(ops.find(([name]) => name === 'overlay')?.at(-1)).toEqual(file);
+    expect(ops.find(([name]) => name === 'stdio')?.at(-1)).toEqual(file);
+    const mounts = ops.flatMap((op) => (op[0] === 'mount' ? [[op[1], op[5]]] : []));
+    for (const [type, label] of mounts) expect(label).toEqual(['tmpfs', 'devpts'].includes(String(type)) ? file : '');
+  });
+
+  it('and without SELinux nothing is', () => {
+    const labels = opsOf({})
+      .flat()
+      .filter((word) => typeof word === 'object' && 'argument' in word);
+    expect(labels).not.toContainEqual({ argument: 'file-label' });
+    expect(opsOf({}).map(([name]) => name)).not.toContain('relabel');
+  });
+});
+
 describe('the paths of layers', () => {
   it.each(['/home/a,b/l', '/home/a:b/l', '/home/a\\b/l'])('may not become other options of overlay: %s', (layer) => {
     expect(() => compileSpec(options(), DEFAULT_POLICY, facts({ layers: [layer] }))).toThrow(

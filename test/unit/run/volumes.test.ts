@@ -30,6 +30,12 @@ describe('bindVolume', () => {
     expect(bindVolume(volume('/srv'), directory('/srv'), hidden).masks).toEqual([]);
   });
 
+  it('relabels what holds no directory of the toolkit', () => {
+    const relabelled = (source: string) => ({ ...volume(source), relabel: 'private' as const });
+    expect(bindVolume(relabelled('/srv'), directory('/srv'), hidden).relabel).toBe('private');
+    expect(() => bindVolume(relabelled('/home/a'), directory('/home/a'), hidden)).toThrow(/relabel/);
+  });
+
   it('refuses sockets, devices and what does not exist', () => {
     expect(() => bindVolume(volume('/s'), { realPath: '/s', kind: 'socket' }, hidden)).toThrow(/socket/);
     expect(() => bindVolume(volume('/d'), { realPath: '/d', kind: 'other' }, hidden)).toThrow(/neither/);

@@ -76,6 +76,7 @@ function factsOf(one: Case): UserFacts {
     slice: undefined,
     lingering: false,
     isUnfinished: false,
+    categories: undefined,
     isRoot: true,
     ...one.facts,
     entries: entriesOf(one),

@@ -1,0 +1,44 @@
+/** SELinux: the toolkit's modules of the policy, and who gets which categories. Pure. */
+import type { PolicyModuleFacts } from '../facts/selinux-modules.js';
+import { IsoError } from '../lib/errors.js';
+import { PAIRS } from '../lib/selinux-context.js';
+import { type Item, item } from './step.js';
+
+/** All modules go in one transaction: each commit compiles the whole policy, which takes seconds. */
+export function planPolicyModules(facts: PolicyModuleFacts): Item {
+  const text = { kind: 'selinux', subject: 'policy modules', current: 'absent', desired: 'installed' };
+  if (facts.why !== undefined) return item.unavailable('create', text, facts.why);
+  const { modules } = facts;
+  const desired = modules.map(({ name, priority }) => `${name} (priority ${priority})`).join(', ');
+  if (modules.every(({ digest, present }) => digest === present)) {
+    return item.unchanged('create', { ...text, current: desired, desired }, 'already in the policy, with this content');
+  }
+  const current = modules.some(({ present }) => present !== undefined) ? 'older' : 'absent';
+  const args = { modules: modules.map(({ file, priority }) => ({ file, priority })) };
+  return item.todo('create', { ...text, current, desired }, { kind: 'selinux.install', args });
+}
+
+/**
+ * Numbers of category pairs: a user keeps the recorded one, and a new user gets the next free one from the uid on, so that
+ * the search is short however many there are. `recorded`: pair number by uid; of two users with one number the first keeps it.
+ */
+export function createCategoryAllocator(recorded: ReadonlyMap<number, number>): (uid: number) => number {
+  const ownerOf = new Map<number, number>();
+  for (const [uid, pair] of recorded) if (!ownerOf.has(pair)) ownerOf.set(pair, uid);
+  return (uid) => {
+    const present = recorded.get(uid);
+    if (present !== undefined && ownerOf.get(present) === uid) return present;
+    for (let tries = 0; tries < PAIRS; tries += 1) {
+      const pair = (uid + tries) % PAIRS;
+      const owner = ownerOf.get(pair) ?? uid;
+      if (owner !== uid) continue;
+      ownerOf.set(pair, uid);
+      return pair;
+    }
+    throw new IsoError(
+      'selinux.exhausted',
+      `cannot give uid ${uid} SELinux categories`,
+      `all ${PAIRS} pairs are given`,
+    );
+  };
+}
