@@ -2,8 +2,8 @@
 
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
-import { run } from '../sys/exec.js';
 import { installed } from '../sys/install.js';
+import { listPolicyModules, SEMODULE } from '../sys/selinux.js';
 import { whyNotRunning } from './running-host.js';
 
 /**
@@ -27,7 +27,6 @@ export interface PolicyModule {
 /** Why no module can be installed, or the modules. */
 export type PolicyModuleFacts = { why: string } | { why?: undefined; modules: PolicyModule[] };
 
-const SEMODULE = '/usr/sbin/semodule';
 const CONFIG = '/etc/selinux/config';
 
 /** Why this host has no policy that modules could go to; SELinux need not be switched on for that. */
@@ -54,8 +53,7 @@ export function parseModuleList(text: string): Map<string, string> {
 export async function readPolicyModules(root: string): Promise<PolicyModuleFacts> {
   const why = whyNotRunning(root) ?? whyNoPolicy();
   if (why !== undefined) return { why };
-  const { stdout } = await run(SEMODULE, ['--list-modules=full', '--checksum']);
-  const present = parseModuleList(stdout);
+  const present = parseModuleList(await listPolicyModules());
   const modules = MODULES.map(({ name, priority }) => {
     const file = installed(`templates/selinux/${name}.cil`);
     const digest = createHash('sha256').update(readFileSync(file)).digest('hex');

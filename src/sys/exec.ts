@@ -8,7 +8,7 @@ interface ExecResult {
 }
 
 const MAX_OUTPUT_MIB = 16;
-const CLEAN_ENV = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C.UTF-8' };
+export const CLEAN_ENV = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C.UTF-8' };
 
 /**
  * Runs a program and collects its output (16 MiB at most) for two minutes, or `timeoutMs`. Operands that come from outside must follow `--` in `args`.
