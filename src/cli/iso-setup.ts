@@ -18,6 +18,7 @@ const withCommonOptions = (command: Command) =>
 withCommonOptions(program.command('user').argument('[name...]', 'login names'))
   .description('validate, create, verify and deploy what users need to run containers')
   .option('--all', "set up everybody whom the policy's [users] means")
+  .option('--selected', "of the given names, leave out whom the policy's [users] does not mean")
   .option('--from <file>', 'set up the users of this list, one name a line; - is standard input')
   .option('--repair', 'put faulty lines of /etc/subuid and /etc/subgid right first; without names, nothing else')
   .option('--check', 'change nothing, and exit with status 2 when something differs')

@@ -14,6 +14,7 @@ export interface SetupCliOptions {
   purge?: boolean;
   verbose?: boolean;
   all?: boolean;
+  selected?: boolean;
   repair?: boolean;
   from?: string;
 }
@@ -71,7 +72,12 @@ async function namesOf(root: string, given: readonly string[], options: SetupCli
     throw new IsoError('usage.invalid', 'cannot tell whom to set up', 'give login names, --all or --from FILE');
   }
   const { selectUsers } = await import('../setup/select-users.js');
-  return selectUsers(root, { names: given, all: options.all === true, from: options.from });
+  return selectUsers(root, {
+    names: given,
+    all: options.all === true,
+    from: options.from,
+    isSelected: options.selected === true,
+  });
 }
 
 export async function setUpUsers(given: readonly string[], options: SetupCliOptions): Promise<void> {

@@ -41,7 +41,12 @@ function whyNoAppArmor(): string | undefined {
   const file = '/proc/sys/kernel/apparmor_restrict_unprivileged_userns';
   const value = readSetting(file);
   if (value === undefined) return `AppArmor does not restrict user namespaces here: ${file} is absent`;
-  return value === '1' ? undefined : `AppArmor does not restrict user namespaces here: ${file} is ${value}`;
+  if (value !== '1') return `AppArmor does not restrict user namespaces here: ${file} is ${value}`;
+  // Older parsers know no rule for user namespaces, and a profile that does not parse keeps all others from being loaded.
+  const abi = '/etc/apparmor.d/abi/4.0';
+  return existsSync(abi)
+    ? undefined
+    : `AppArmor's parser is too old for a profile with user namespaces: ${abi} is absent`;
 }
 
 /** `contexts`: SELinux contexts by type, which are looked up where SELinux is enabled. */

@@ -4,7 +4,14 @@ import type { JSONSchemaType } from 'ajv';
 /** `/etc/iso/policy.toml` merged over the defaults. Sizes are text as people write them (`10G`), parsed where used. */
 export interface Policy {
   /** Whom `iso-setup user --all` sets up; an id of 0 stands for UID_MIN and UID_MAX of login.defs(5). */
-  users: { uid_min: number; uid_max: number; groups: string[]; shells: string[] };
+  users: {
+    uid_min: number;
+    uid_max: number;
+    groups: string[];
+    shells: string[];
+    /** Who sets them up beside the administrator: useradd(8) as it makes them, PAM as it lets them in. */
+    hooks: ('useradd' | 'login')[];
+  };
   /** Subordinate uid and gid ranges (subuid(5)). */
   subids: { min: number; max: number; count: number };
   /**
@@ -40,7 +47,7 @@ export interface Policy {
 }
 
 export const DEFAULT_POLICY: Policy = {
-  users: { uid_min: 0, uid_max: 0, groups: [], shells: [] },
+  users: { uid_min: 0, uid_max: 0, groups: [], shells: [], hooks: [] },
   subids: { min: 524288, max: 1879048191, count: 65536 },
   quota: { size: '10G', reserve: '512M', inodes: 1_000_000, missing: 'report', refuse: 95, thresholds: [80, 90, 95] },
   delegation: { controllers: ['cpu', 'cpuset', 'io', 'memory', 'pids'] },
@@ -82,7 +89,7 @@ export const policySchema: JSONSchemaType<Policy> = {
     users: {
       type: 'object',
       additionalProperties: false,
-      required: ['uid_min', 'uid_max', 'groups', 'shells'],
+      required: ['uid_min', 'uid_max', 'groups', 'shells', 'hooks'],
       properties: {
         uid_min: count,
         uid_max: count,
@@ -97,6 +104,12 @@ export const policySchema: JSONSchemaType<Policy> = {
           uniqueItems: true,
           maxItems: 256,
           items: { type: 'string', pattern: '^/[^\\n:]{1,4095}$' },
+        },
+        hooks: {
+          type: 'array',
+          uniqueItems: true,
+          maxItems: 2,
+          items: { type: 'string', enum: ['useradd', 'login'] },
         },
       },
     },

@@ -67,6 +67,25 @@ export const HOST_FILES = [
   { kind: 'delegation', path: DELEGATION_FILE, template: 'system/delegation.conf.hbs' },
 ] as const;
 
+/** Files that are there only where the host has what reads them, or the policy asks for them. */
+export const OPTIONAL_HOST_FILES = [
+  { kind: 'audit', path: 'etc/audit/rules.d/60-iso-toolkit.rules', template: 'system/audit.rules.hbs', mode: 0o640 },
+  {
+    kind: 'hook',
+    path: 'etc/shadow-maint/useradd-post.d/50-iso-toolkit',
+    template: 'system/useradd-hook.hbs',
+    mode: 0o755,
+  },
+] as const;
+
+/** auditd's own directory: where it is, augenrules(8) makes the kernel's rules of what lies in it. */
+export const AUDIT_FOLDER = 'etc/audit/rules.d';
+
+/** Where pam-auth-update(8) puts the line that sets users up at their login, and by what it is known there. */
+export const PAM_FILE = 'etc/pam.d/common-session';
+export const PAM_MARK = '/usr/lib/iso-toolkit/user-hook';
+export const PAM_PROFILE = 'iso-toolkit';
+
 export const SLICE_TEMPLATE = 'system/slice.conf.hbs';
 export const APPARMOR_TEMPLATE = 'system/apparmor.hbs';
 

@@ -47,6 +47,9 @@ export const homeOps: { [K in keyof HomeStepArgs]: (args: HomeStepArgs[K]) => Ho
   'home.rmdir': ({ path }) => ({ op: 'rmdir', path }),
 };
 
+const updatePam = async (args: readonly string[]) =>
+  void (await run('pam-auth-update', args, { env: { DEBIAN_FRONTEND: 'noninteractive' } }));
+
 /** Steps on the host. */
 export const hostExecutors: {
   [K in keyof SingleStepArgs]: (args: SingleStepArgs[K], context: ApplyContext) => Promise<void> | StepNote | void;
@@ -68,6 +71,9 @@ export const hostExecutors: {
   'linger.enable': ({ name }) => enableLinger(name),
   'selinux.install': ({ modules }) => installPolicyModules(modules),
   'apparmor.load': async ({ path }) => void (await run('apparmor_parser', ['--replace', '--', path])),
+  'audit.load': async () => void (await run('augenrules', ['--load'])),
+  'pam.enable': ({ profile }) => updatePam(['--enable', profile]),
+  'pam.disable': ({ profile }) => updatePam(['--package', '--remove', profile]),
 };
 
 /** What a host may refuse without the rest being worthless: told as unavailable, and the run goes on. */
@@ -76,6 +82,9 @@ export const OPTIONAL: ReadonlySet<StepKind> = new Set<StepKind>([
   'module.load',
   'systemd.reload',
   'apparmor.load',
+  'audit.load',
+  'pam.enable',
+  'pam.disable',
 ]);
 
 const UNSAFE = ['ELOOP', 'ENOTDIR', 'EXDEV', 'EPERM', 'EMLINK', 'EINVAL', 'ESTALE', 'EEXIST', 'EISDIR'];

@@ -5,21 +5,16 @@ import { formatMode } from '../lib/units.js';
 import { FUSE_DEVICE, SETTINGS } from './desired-host.js';
 import { type DeferredFacts, planDeferral } from './plan-deferred.js';
 import { digestOf, judgeFile } from './plan-files.js';
+import { modeOf, planHostFile, type RenderedHostFile } from './plan-host-file.js';
+import { type OptionalFile, type PamFacts, planOptional, planPam } from './plan-optional.js';
 import { planPolicyModules } from './plan-selinux.js';
 import { type Deployed, type HostState, remember } from './state.js';
 import { type Item, type ItemText, item } from './step.js';
 
-/** A rendered file of the host, as it should be and as it is. */
-export interface RenderedHostFile {
-  kind: string;
-  /** Absolute, as this process sees it. */
-  path: string;
-  content: string;
-  present: { content: string; mode: number } | undefined;
-}
-
 export interface HostFacts {
   files: readonly RenderedHostFile[];
+  optional: readonly OptionalFile[];
+  pam: PamFacts;
   /** Rendered only where AppArmor restricts user namespaces. */
   apparmor: RenderedHostFile | undefined;
   state: HostState;
@@ -40,7 +35,6 @@ export interface HostFacts {
   isUnfinished: boolean;
 }
 
-const FILE_MODE = 0o644;
 const atBoot = (why: string) => `${why}; done at its boot`;
 
 /** systemd is told of new unit files when it runs; otherwise it reads them when it starts. */
@@ -49,24 +43,6 @@ export function planReload(features: FeatureFacts): Item[] {
   if (features.systemd !== undefined)
     return [item.unavailable('create', text, `${features.systemd}; read at the next boot`)];
   return [item.todo('create', text, { kind: 'systemd.reload', args: {} })];
-}
-
-/** One file that administrators may edit; edits are kept and told. */
-function planHostFile(file: RenderedHostFile, deployed: Deployed): Item {
-  const verdict = judgeFile({ ...file, mode: FILE_MODE, deployed: deployed[file.path] ?? [] });
-  const { current, desired, reason } = verdict;
-  const text: ItemText = { kind: file.kind, subject: file.path, current, desired };
-  const args = { path: file.path, mode: FILE_MODE };
-  switch (verdict.action) {
-    case 'none':
-      return item.unchanged('create', text, reason);
-    case 'keep':
-      return item.drift('create', text, reason);
-    case 'chmod':
-      return item.todo('create', text, { kind: 'mode.set', args }, reason);
-    case 'write':
-      return item.todo('create', text, { kind: 'file.write', args: { ...args, content: file.content } }, reason);
-  }
 }
 
 /** A unit file, and the reload that makes it hold. */
@@ -159,7 +135,7 @@ function planState(
   const after: Deployed = { ...state.files };
   for (const file of files) {
     const deployed = after[file.path] ?? [];
-    const { action } = judgeFile({ ...file, mode: FILE_MODE, deployed });
+    const { action } = judgeFile({ ...file, mode: modeOf(file), deployed });
     if (action !== 'keep') after[file.path] = remember(deployed, digestOf(file.content));
   }
   const next: HostState = { schema: 1, files: after };
@@ -183,15 +159,18 @@ export function planHost(facts: HostFacts): Item[] {
   const files = facts.files.flatMap((file) =>
     file.kind === 'delegation' ? planUnit(file, facts) : [planHostFile(file, facts.state.files)],
   );
+  const wanted = facts.optional.filter((one) => one.why === undefined).map((one) => one.file);
   const items = [
     ...planDirectories(facts),
-    planState(facts.apparmor ? [...facts.files, facts.apparmor] : facts.files, facts),
+    planState([...facts.files, ...wanted, ...(facts.apparmor ? [facts.apparmor] : [])], facts),
     ...files,
     ...planSettings(facts),
     ...planModules(facts),
     planFuse(facts),
     ...planAppArmor(facts),
     planPolicyModules(facts.policyModules),
+    ...facts.optional.flatMap((one) => planOptional(one, facts)),
+    planPam(facts.pam),
   ];
   return [...items, ...planDeferral(items, facts)];
 }

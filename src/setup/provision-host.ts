@@ -15,15 +15,21 @@ import { readDeferred } from './deferred.js';
 import {
   APPARMOR_FILE,
   APPARMOR_TEMPLATE,
+  AUDIT_FOLDER,
   FUSE_DEVICE,
   HOST_FILES,
   hostTemplateValues,
   MODULES,
+  OPTIONAL_HOST_FILES,
+  PAM_FILE,
+  PAM_MARK,
   ROOT_DIRECTORIES,
   SETTINGS,
 } from './desired-host.js';
 import type { Journal } from './journal-file.js';
-import { type HostFacts, planHost, type RenderedHostFile } from './plan-host.js';
+import { type HostFacts, planHost } from './plan-host.js';
+import type { RenderedHostFile } from './plan-host-file.js';
+import type { OptionalFile, PamFacts } from './plan-optional.js';
 import { type CheckedTemplate, readTemplates, render } from './read-templates.js';
 import { HOST_STATE_FILE, type HostState, parseHostState } from './state.js';
 import type { Plan } from './step.js';
@@ -76,15 +82,43 @@ function readModules(): HostFacts['modules'] {
   }));
 }
 
+const noHook = (hook: string) => `users.hooks of the policy does not name ${hook}`;
+
+/** Whether an optional file has a use here. */
+function judgeNeed(root: string, kind: 'audit' | 'hook', policy: Policy): Omit<OptionalFile, 'file'> {
+  if (kind === 'hook') {
+    return policy.users.hooks.includes('useradd') ? {} : { why: noHook('useradd'), isRefused: true };
+  }
+  const folder = join(root, AUDIT_FOLDER);
+  if (!existsSync(folder)) return { why: `auditd is not installed: ${folder} is absent` };
+  return { load: { kind: 'audit.load', args: {} }, whyNotLoaded: whyNotRunning(root) };
+}
+
+function readPam(root: string, policy: Policy): PamFacts {
+  const path = join(root, PAM_FILE);
+  return {
+    path,
+    isOn: readPlainFile(path)?.text.includes(PAM_MARK) === true,
+    isWanted: policy.users.hooks.includes('login'),
+    whyOff: noHook('login'),
+    whyNot: whyNotRunning(root),
+  };
+}
+
 async function readHostFacts(root: string, isUnfinished: boolean): Promise<HostFacts> {
   const policy = await readPolicy(join(root, 'etc/iso'));
   const features = readFeatures(root, new Map());
-  const names = [...HOST_FILES.map((file) => file.template), APPARMOR_TEMPLATE];
+  const names = [...[...HOST_FILES, ...OPTIONAL_HOST_FILES].map((file) => file.template), APPARMOR_TEMPLATE];
   const templates = await readTemplates(root, names);
   const apparmor = { kind: 'apparmor', path: APPARMOR_FILE, template: APPARMOR_TEMPLATE };
   const at = (path: string) => join(root, path);
   return {
     files: HOST_FILES.map((file) => renderHostFile(root, templates, policy, file)),
+    optional: OPTIONAL_HOST_FILES.map((file) => ({
+      file: { ...renderHostFile(root, templates, policy, file), mode: file.mode },
+      ...judgeNeed(root, file.kind, policy),
+    })),
+    pam: readPam(root, policy),
     apparmor: features.apparmor === undefined ? renderHostFile(root, templates, policy, apparmor) : undefined,
     ...readHostNotes(root),
     settings: readSettings(

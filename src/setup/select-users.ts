@@ -12,6 +12,8 @@ export interface Selection {
   all: boolean;
   /** A file with a name a line; `-` is standard input. */
   from: string | undefined;
+  /** Whom the policy does not mean is left out. */
+  isSelected?: boolean;
 }
 
 async function readBounded(file: string): Promise<Buffer> {
@@ -30,7 +32,7 @@ async function readBounded(file: string): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-async function selectAll(root: string): Promise<string[]> {
+async function readBounds(root: string) {
   const policy = await readPolicy(join(root, 'etc/iso'));
   const files = readAccountFiles(root);
   const { groups: wanted } = policy.users;
@@ -38,8 +40,20 @@ async function selectAll(root: string): Promise<string[]> {
   const missing = wanted.filter((name) => !known.some((group) => group.name === name));
   if (missing.length > 0) {
     const why = `this host has no group ${missing.join(', ')} (users.groups)`;
-    throw new IsoError('policy.invalid', 'cannot tell whom --all means', why);
+    throw new IsoError('policy.invalid', 'cannot tell whom the policy means', why);
   }
+  return { policy, files, known };
+}
+
+/** Of these names, those whom the policy means: one account is looked at, not all of a directory. */
+async function keepMeant(root: string, names: readonly string[]): Promise<string[]> {
+  const { policy, files, known } = await readBounds(root);
+  const local = names.flatMap((name) => files.byName.get(name) ?? []);
+  return desiredUsers(root === '/' ? await lookUpEntries([...names]) : local, known, policy.users, files);
+}
+
+async function selectAll(root: string): Promise<string[]> {
+  const { policy, files, known } = await readBounds(root);
   const listed = await listAccounts(files);
   // Directories that cannot be listed still answer for the members of a group.
   const names = new Set(listed.map((account) => account.name));
@@ -49,8 +63,9 @@ async function selectAll(root: string): Promise<string[]> {
 }
 
 /** Each name once: those given, those of the list, those of the policy. @throws IsoError list.invalid, policy.invalid */
-export async function selectUsers(root: string, { names, all, from }: Selection): Promise<string[]> {
+export async function selectUsers(root: string, { names, all, from, isSelected }: Selection): Promise<string[]> {
   const listed =
     from === undefined ? [] : parseUserList(await readBounded(from), from === '-' ? 'on standard input' : from);
-  return [...new Set([...names, ...listed, ...(all ? await selectAll(root) : [])])];
+  const given = [...new Set([...names, ...listed, ...(all ? await selectAll(root) : [])])];
+  return isSelected ? keepMeant(root, given) : given;
 }

@@ -60,6 +60,11 @@ export interface HostStepArgs {
   'apparmor.load': { path: string };
   /** Modules of the SELinux policy, in one transaction. */
   'selinux.install': { modules: readonly { file: string; priority: number }[] };
+  /** Makes the kernel's audit rules of auditd's files. */
+  'audit.load': Record<string, never>;
+  /** Turns a profile of pam-auth-update(8) on or off. */
+  'pam.enable': { profile: string };
+  'pam.disable': { profile: string };
 }
 
 /** From a step's kind to its arguments. A kind added here does not compile until something executes it. */
