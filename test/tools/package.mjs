@@ -82,7 +82,7 @@ find / -xdev \\( -path /proc -o -path /sys -o -path /dev -o -path /tmp -o -path 
 find /etc -type f ! -name '*-' ! -name .pwd.lock -exec sha256sum {} + | sort`;
 
 const SATISFY =
-  'apt-get satisfy -y -qq --no-install-recommends "$(dpkg-deb --field /tmp/*.deb Depends), busybox-static" >/tmp/out 2>&1 || { cat /tmp/out; exit 1; }';
+  'apt-get satisfy -y -qq --no-install-recommends "$(dpkg-deb --field /tmp/*.deb Depends), busybox-static, apparmor, auditd" >/tmp/out 2>&1 || { cat /tmp/out; exit 1; }';
 const INSTALL = 'apt-get install -y -qq --no-install-recommends /tmp/*.deb >/tmp/out 2>&1 || { cat /tmp/out; exit 1; }';
 const AS_USER = 'runuser -u carol -- env -i HOME=/home/carol USER=carol PATH=/usr/bin:/bin';
 
@@ -93,6 +93,26 @@ iso-setup user carol >/dev/null
 cd /home/carol
 ${AS_USER} iso-run image bootstrap base >/dev/null
 ${AS_USER} iso-run run --rm base sh -c 'echo "inside: $(id -u) $(hostname)"'`;
+
+// What an account tool or a login runs: set up when the policy means the user, and no word or failure otherwise.
+const HOOK = `
+mkdir -p /etc/iso; printf '[users]\\nhooks = ["useradd", "login"]\\n' >/etc/iso/policy.toml
+iso-setup system >/dev/null
+useradd -m dora; test -s "/var/lib/iso/users/$(id -u dora).json"; grep -q ^dora: /etc/subuid
+useradd -r daemon2; test ! -e "/var/lib/iso/users/$(id -u daemon2).json"
+grep -c user-hook /etc/pam.d/common-session /etc/pam.d/common-session-noninteractive || true
+rm -rf /var/lib/iso/users; runuser -u dora -- true; env PAM_TYPE=open_session PAM_USER=dora /usr/lib/iso-toolkit/user-hook login
+test -s "/var/lib/iso/users/$(id -u dora).json"
+mv /usr/bin/node /usr/bin/node.off; useradd -m eve; mv /usr/bin/node.off /usr/bin/node
+echo '[[' >/etc/iso/policy.toml; useradd -m fay; env PAM_TYPE=open_session PAM_USER=fay /usr/lib/iso-toolkit/user-hook login
+rm /etc/iso/policy.toml; iso-setup system >/dev/null; test ! -e /etc/shadow-maint/useradd-post.d/50-iso-toolkit
+grep -c user-hook /etc/pam.d/common-session || true
+for name in dora eve fay; do userdel -r $name 2>/dev/null; done; userdel daemon2; sed -i /^dora:/d /etc/subuid /etc/subgid`;
+
+// A profile that does not parse would keep all others from being loaded.
+const APPARMOR = `
+sed 's|{{launcher}}|/usr/lib/iso-toolkit/iso-launch|' /usr/lib/iso-toolkit/templates/system/apparmor.hbs >/tmp/profile
+if test -e /etc/apparmor.d/abi/4.0; then apparmor_parser -Q -K /tmp/profile && echo parsed; else echo too old; fi`;
 
 async function testSuite(suite, deb) {
   const older = makeOlder(deb);
@@ -112,6 +132,15 @@ async function testSuite(suite, deb) {
     await test(`${suite}: provisions a user who runs a container, on Debian's Node (${node})`, () => {
       const { stdout } = clean.sh(USE);
       expect(COMMANDS.every((command) => stdout.includes(`${command} `)) && /inside: 0 /.test(stdout), stdout);
+    });
+    await test(`${suite}: sets users up as useradd makes them and logins let them in, and fails neither`, () => {
+      const { stdout } = clean.sh(HOOK);
+      const counts = stdout.trim().split('\n').slice(-3);
+      expect(/common-session:1$/.test(counts[0]) && /noninteractive:0$/.test(counts[1]) && counts[2] === '0', stdout);
+    });
+    await test(`${suite}: has an AppArmor profile that its parser takes, or none`, () => {
+      expect(clean.sh(APPARMOR).stdout.trim() === (suite === 'bookworm' ? 'too old' : 'parsed'), 'it does not parse');
+      clean.sh('test -f /etc/audit/rules.d/60-iso-toolkit.rules');
     });
     await test(`${suite}: installs over itself`, () => clean.sh('apt-get install -y -qq --reinstall /tmp/*.deb'));
     await test(`${suite}: removed, keeps what the administrator declared`, () => {
