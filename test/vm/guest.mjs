@@ -1,13 +1,13 @@
 // One guest from power on to its removal: a throw-away disk over the image, SSH on loopback, its console in a file.
 import { spawn } from 'node:child_process';
-import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { progress, StageError } from '../tools/stage.mjs';
 import { accelerator } from './accelerator.mjs';
 import { ensureImage } from './image.mjs';
-import { askMonitor, machine, makeDisks } from './machine.mjs';
+import { askMonitor, machine, makeDisks, makePlace } from './machine.mjs';
 import { scenarios } from './scenarios.mjs';
 import { sshTo } from './ssh.mjs';
 
@@ -80,7 +80,7 @@ export async function bootGuest(name, { keep = false } = {}) {
   if (!scenario) throw new StageError(`unknown scenario "${name}"`, `one of ${Object.keys(scenarios).join(', ')}`);
   const image = ensureImage(scenario.suite);
   const processor = await accelerator(image);
-  const place = mkdtempSync('/var/tmp/iso-vm.');
+  const place = makePlace();
   const port = await freePort();
   makeDisks(place, image, scenario);
   const ssh = sshTo(place, join(image, 'key'), port);

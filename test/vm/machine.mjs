@@ -1,9 +1,29 @@
-// The virtual machine: its disks over the image, and QEMU's command line.
+// The virtual machine: its directory, its disks over the image, and QEMU's command line.
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { run } from '../tools/stage.mjs';
 
 const EXT4_BYTES = '4G';
+const PLACES = '/var/tmp';
+const PREFIX = 'iso-vm.';
+const UNUSED_MS = 24 * 3600 * 1000;
+
+/** Whether the guest of a directory runs, or may be about to. */
+function isInUse(place) {
+  const pidFile = join(place, 'pid');
+  if (!existsSync(pidFile)) return Date.now() - statSync(place).mtimeMs < UNUSED_MS;
+  const pid = readFileSync(pidFile, 'utf8').trim();
+  return existsSync(`/proc/${pid}/cmdline`) && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(place);
+}
+
+/** A directory for the files of one guest. Those of guests that were killed with their test run are removed. */
+export function makePlace() {
+  for (const name of readdirSync(PLACES).filter((entry) => entry.startsWith(PREFIX))) {
+    if (!isInUse(join(PLACES, name))) rmSync(join(PLACES, name), { recursive: true, force: true });
+  }
+  return mkdtempSync(join(PLACES, PREFIX));
+}
 
 /** Disks of one guest: writes go to files in `place`, the image stays as it is. */
 export function makeDisks(place, image, scenario) {
@@ -49,6 +69,7 @@ export function machine(place, image, scenario, port) {
     ...(scenario.ext4Home ? drive(join(place, 'home.raw'), 'raw') : []),
     ...['-netdev', network, '-device', 'virtio-net-pci,netdev=net', '-device', 'virtio-rng-pci'],
     ...['-chardev', `file,id=console,path=${join(place, 'console.log')},append=on`, '-serial', 'chardev:console'],
+    ...['-pidfile', join(place, 'pid')],
     ...['-monitor', `unix:${join(place, 'monitor')},server=on,wait=off`],
   ];
 }
