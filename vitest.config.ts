@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { defineConfig } from 'vitest/config';
+import { ScenarioSequencer } from './test/vm/sequencer.js';
 
 const { version } = JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8')) as { version: string };
 
@@ -7,6 +8,7 @@ export default defineConfig({
   define: { __VERSION__: JSON.stringify(version) },
   test: {
     pool: 'forks',
+    sequence: { sequencer: ScenarioSequencer },
     // A test that checks nothing passes for ever.
     expect: { requireAssertions: true },
     // Node's own variables change what our programs do and how fast they start.

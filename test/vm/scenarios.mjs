@@ -1,4 +1,4 @@
-// What the guests differ in: each a kernel command line or a disk of the same image.
+// What the guests differ in: each a kernel command line or a disk of the same image. The longest test run comes first.
 
 /**
  * @typedef {object} Scenario
@@ -14,11 +14,11 @@ const SELINUX = 'security=selinux selinux=1 enforcing=1';
 /** @type {Record<string, Scenario>} */
 export const scenarios = {
   selinux: { suite: 'bookworm', kernel: `${QUOTA} ${SELINUX}`, about: 'SELinux enforcing, XFS with project quota' },
-  apparmor: { suite: 'bookworm', kernel: `${QUOTA} security=apparmor`, about: 'AppArmor, XFS with project quota' },
-  ext4: { suite: 'bookworm', kernel: `${SELINUX}`, ext4Home: true, about: 'home on ext4 without project quota' },
   trixie: {
     suite: 'trixie',
     kernel: `${QUOTA} ${SELINUX}`,
     about: 'Debian 13, SELinux enforcing, XFS with project quota',
   },
+  apparmor: { suite: 'bookworm', kernel: `${QUOTA} security=apparmor`, about: 'AppArmor, XFS with project quota' },
+  ext4: { suite: 'bookworm', kernel: `${SELINUX}`, ext4Home: true, about: 'home on ext4 without project quota' },
 };
