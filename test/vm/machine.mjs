@@ -61,7 +61,8 @@ export function askMonitor(place, command) {
 /** QEMU's options but for the processor. A reboot ends QEMU: whoever booted the guest starts it again. */
 export function machine(place, image, scenario, port) {
   const network = `user,id=net,hostfwd=tcp:127.0.0.1:${port}-:22`;
-  const append = `console=ttyS0 root=/dev/vda rw ${scenario.kernel}`;
+  // An emulated processor speculates nothing that would need mitigations, and they cost a seventh of each boot.
+  const append = `console=ttyS0 root=/dev/vda rw mitigations=off ${scenario.kernel}`;
   return [
     ...['-machine', 'q35', '-smp', '2', '-m', '2048', '-nodefaults', '-nographic', '-no-reboot'],
     ...['-kernel', join(image, 'vmlinuz'), '-initrd', join(image, 'initrd.img'), '-append', append],
