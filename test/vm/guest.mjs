@@ -11,7 +11,8 @@ import { askMonitor, machine, makeDisks, makePlace } from './machine.mjs';
 import { scenarios } from './scenarios.mjs';
 import { sshTo } from './ssh.mjs';
 
-const BOOT_SECONDS = 240;
+/** A boot takes a minute, and several where the machine below has other work. */
+const BOOT_SECONDS = 420;
 const OFF_SECONDS = 90;
 
 /** @returns {Promise<number>} a TCP port that nobody listens on */

@@ -6,11 +6,16 @@
 /** @type {Expected[]} */
 export const EXPECTED = [
   {
-    pattern: /^kernel: (Unstable clock detected|hrtimer: interrupt took|tsc: |APIC calibration|mtrr: |clocksource: )/,
+    pattern:
+      /^kernel: (Unstable clock detected|hrtimer: interrupt took|tsc: |APIC calibration|mtrr: |clocksource: |hpet: Lost|\.\.MP-BIOS bug: 8254 timer)/,
     reason: 'an emulated processor keeps time badly',
   },
   {
     pattern: /^kernel: (rcu: |watchdog: BUG: soft lockup|workqueue: .* hogged CPU)/,
+    reason: 'an emulated processor is slow when the machine below has other work',
+  },
+  {
+    pattern: /^systemd-udevd: \S+: Worker \[\d+\] processing SEQNUM=\d+ is taking a long time/,
     reason: 'an emulated processor is slow when the machine below has other work',
   },
   {

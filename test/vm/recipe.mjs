@@ -28,13 +28,14 @@ const PACKAGES = [
   'strace',
 ];
 
-/** Timers that would start in the middle of a test. */
+/** What would start in the middle of a test, or at each boot without being asked for. */
 const MASKED = [
   'apt-daily.timer',
   'apt-daily-upgrade.timer',
   'e2scrub_all.timer',
   'fstrim.timer',
   'dpkg-db-backup.timer',
+  ...['podman.service', 'podman.socket', 'podman-auto-update.timer', 'podman-restart.service'],
 ];
 
 /** Files of the guest: path to content. `key` is the public half of the lab's key. */
