@@ -5,8 +5,10 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { lastId, parseSubids } from '../../../src/facts/subids.js';
 import { installed } from '../../../src/sys/install.js';
+import { onPrivateHost, partsOf } from './private-host.js';
 import { isoSetup, listTree, makeRoot, type Thing } from './scratch-root.js';
 
+const ROUNDS = 50;
 let root: string;
 const users = Array.from({ length: 12 }, (_, index) => ({ name: `user${index}`, uid: 70001 + index }));
 
@@ -56,29 +58,36 @@ function requireDisjoint(text: string): string[] {
 
 describe('the ranges of many users', () => {
   it('never overlap and never get lost while useradd(8) makes 25 users and iso-setup sets up 25 others', () => {
-    const script = join(import.meta.dirname, 'race.sh');
-    const args = [
-      '--mount',
-      '--propagation',
-      'private',
-      'bash',
-      script,
-      '25',
-      process.execPath,
-      installed('iso-setup.js'),
-      // Its private files live on a tmpfs there, which ends with the mount namespace.
-      root,
-    ];
-    const { stdout, stderr, status } = spawnSync('unshare', args, { encoding: 'utf8', timeout: 110_000 });
-    expect([stderr, status]).toEqual(['', 0]);
-    const [, failed, uid = '', gid = '', left] = /^failed (.*?)\nuid\n(.*)gid\n(.*)left\n(.*)$/s.exec(stdout) ?? [];
-    expect(failed).toBe('0');
+    const { failed, uid = '', gid = '', left } = partsOf(onPrivateHost('race.sh', ['25']));
+    expect(failed).toBe('0\n');
     const everybody = ['ours', 'theirs'].flatMap((who) =>
       Array.from({ length: 25 }, (_, index) => `${who}${index + 1}`),
     );
     for (const text of [uid, gid]) expect(requireDisjoint(text).sort()).toEqual(everybody.sort());
     expect(left).toBe('');
   }, 120_000);
+
+  it('never overlap and never get lost in 50 rounds beside useradd, usermod and userdel', () => {
+    const parts = partsOf(onPrivateHost('race-rounds.sh', [String(ROUNDS)], 400_000));
+    const upTo = (name: string, last: number, first = 1) =>
+      Array.from({ length: Math.max(0, last - first + 1) }, (_, index) => `${name}${first + index}`);
+    for (let round = 1; round <= ROUNDS; round += 1) {
+      expect([round, parts[`failed ${round}`]]).toEqual([round, '0\n']);
+      const owners = [
+        ...['a', 'b', 'new'].flatMap((name) => upTo(name, round)),
+        ...upTo('gone', ROUNDS, round + 1),
+        // The one from useradd and the newest from usermod.
+        'keeper',
+        'keeper',
+      ];
+      for (const file of ['uid', 'gid']) {
+        const text = (parts[`${file} ${round}`] ?? '').replace('# kept\n', '');
+        expect([round, file, requireDisjoint(text).sort()]).toEqual([round, file, [...owners].sort()]);
+      }
+    }
+    expect(parts[`uid ${ROUNDS}`]).toContain('# kept\n');
+    expect(parts.left).toBe('');
+  }, 420_000);
 
   it('are all there after twelve runs at once on one root directory', async () => {
     const ends = await Promise.all(users.map(({ name }) => startSetup(['user', name, '--root', root])));
