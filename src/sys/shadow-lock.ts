@@ -18,6 +18,7 @@ import {
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { hasErrno, IsoError } from '../lib/errors.js';
+import { readPlainFile } from './atomic-file.js';
 import { cFunction, errnoError } from './ffi.js';
 
 // lckpwdf(3) gives up after 15 s as well.
@@ -72,21 +73,38 @@ export async function withFileLock<T>(
 
 type Holder = { state: 'free' | 'dead' } | { state: 'alive' | 'unreadable'; why: string };
 
-/** Who holds FILE.lock, by shadow's rule: a pid that is gone frees it, content that is no pid holds it for ever. */
-function readHolder(lock: string): Holder {
-  let text: string;
+/** What a process calls itself, for people; a recycled pid is told by it. */
+function commandOf(pid: number): string {
   try {
-    text = readFileSync(lock, 'latin1').replace(/\0.*$/s, '').trim();
-  } catch (error) {
-    if (hasErrno(error, 'ENOENT')) return { state: 'free' };
-    throw error;
+    return ` (${readFileSync(`/proc/${pid}/comm`, 'utf8').trim()})`;
+  } catch {
+    // It ended, or belongs to somebody whose processes are hidden.
+    return '';
   }
-  const pid = Number(text);
-  if (!/^\d{1,10}$/.test(text) || pid === 0) {
-    return { state: 'unreadable', why: `${lock} holds no process id; remove it when no useradd or usermod is running` };
+}
+
+/**
+ * Who holds FILE.lock, by shadow's rule: a pid that is gone frees it, content that is no pid holds it for ever. A pid that
+ * lives may be another process's by now, or one of another pid namespace: who can tell must remove the file.
+ */
+function readHolder(lock: string): Holder {
+  const remove = 'remove it when no useradd or usermod is running';
+  let text: string | undefined;
+  try {
+    text = readPlainFile(lock, 'latin1')?.text;
+  } catch (error) {
+    if (!(error instanceof IsoError)) throw error;
+    return { state: 'unreadable', why: `${lock} is no regular file; ${remove}` };
+  }
+  if (text === undefined) return { state: 'free' };
+  const number = text.replace(/\0.*$/s, '').trim();
+  const pid = Number(number);
+  if (!/^\d{1,10}$/.test(number) || pid === 0) {
+    return { state: 'unreadable', why: `${lock} holds no process id; ${remove}` };
   }
   if (!isAlive(pid)) return { state: 'dead' };
-  return { state: 'alive', why: `process ${pid} holds ${lock}; remove the file when that process is no account tool` };
+  const who = `process ${pid}${commandOf(pid)} holds ${lock}`;
+  return { state: 'alive', why: `${who}; remove the file when that process is no account tool` };
 }
 
 function makeOwnFile(path: string): void {

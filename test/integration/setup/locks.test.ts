@@ -1,6 +1,6 @@
 /** /etc/subuid under many writers: shadow's own tools, other runs of iso-setup, dead and living holders of the lock. */
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { lastId, parseSubids } from '../../../src/facts/subids.js';
@@ -9,6 +9,10 @@ import { onPrivateHost, partsOf } from './private-host.js';
 import { isoSetup, listTree, makeRoot, type Thing } from './scratch-root.js';
 
 const ROUNDS = 50;
+/** A record lock as lckpwdf(3) takes it: struct flock of 64-bit Linux, F_WRLCK by F_SETLK. */
+const HOLD_PWD_LOCK =
+  'use Fcntl; open(F, "+>", $ARGV[0]); $l = pack("s s x4 q q i x4", F_WRLCK, 0, 0, 0, 0); fcntl(F, F_SETLK, $l) or die; ' +
+  '$| = 1; print "held"; sleep 60';
 let root: string;
 const users = Array.from({ length: 12 }, (_, index) => ({ name: `user${index}`, uid: 70001 + index }));
 
@@ -115,27 +119,62 @@ describe('a lock of shadow', () => {
     expect(existsSync(lock())).toBe(false);
   });
 
+  it('of a process that is gone is removed for the second file as well', () => {
+    const { pid } = spawnSync('true');
+    writeFileSync(join(root, 'etc/subgid.lock'), `${pid}\n`);
+    expect(isoSetup(['user', 'user0', '--root', root]).status).toBe(0);
+    expect(existsSync(join(root, 'etc/subgid.lock'))).toBe(false);
+  });
+
   it('of a living process or of nobody is waited for, then told and left', async () => {
-    const second = makeRoot(undefined, things);
+    // As a pid that was given to another process since, or that another pid namespace wrote.
+    const other = spawn('sleep', ['60'], { stdio: 'ignore' });
+    const content = (text: string) => (at: string) => writeFileSync(at, text);
     const held = [
-      { at: root, content: `${process.pid}\0`, why: `process ${process.pid} holds` },
-      { at: second, content: '', why: 'holds no process id' },
+      { make: content(`${process.pid}\0`), why: `process ${process.pid} (` },
+      { make: content(`${other.pid}`), why: `process ${other.pid} (sleep) holds` },
+      { make: content('1\0'), why: 'process 1 (' },
+      { make: content(''), why: 'holds no process id' },
+      { make: content('\0'), why: 'holds no process id' },
+      { make: content('0\0'), why: 'holds no process id' },
+      { make: content('-1'), why: 'holds no process id' },
+      { make: content('useradd'), why: 'holds no process id' },
+      { make: content('99999999999'), why: 'holds no process id' },
+      { make: (at: string) => symlinkSync('/etc/passwd', at), why: 'is no regular file' },
+      { make: (at: string) => spawnSync('mkfifo', ['--', at]), why: 'is no regular file' },
+      { make: (at: string) => mkdirSync(at), why: 'is no regular file' },
     ];
+    const roots = held.map((one) => ({ ...one, at: makeRoot(undefined, things) }));
     try {
-      const ends = held.map(async ({ at, content, why }) => {
-        writeFileSync(join(at, 'etc/subuid.lock'), content);
+      const ends = roots.map(async ({ at, make, why }) => {
+        const file = join(at, 'etc/subuid.lock');
+        make(file);
+        const before = listTree(at).filter((line) => line.includes('subuid'));
         const { status, stderr } = await startSetup(['user', 'user0', '--root', at]);
         expect(stderr).toContain(why);
         expect(stderr).toMatch(/waited 15 s.*\n.*\n {2}code: lock\.held\n$/);
         expect(status).toBe(75);
-        const left = readdirSync(join(at, 'etc')).filter((name) => name.startsWith('sub'));
-        expect(left).toEqual(['subuid.lock']);
-        expect(readFileSync(join(at, 'etc/subuid.lock'), 'utf8')).toBe(content);
+        expect(listTree(at).filter((line) => /sub[ug]id/.test(line))).toEqual(before);
       });
       await Promise.all(ends);
     } finally {
-      rmSync(second, { recursive: true });
+      other.kill();
+      for (const { at } of roots) rmSync(at, { recursive: true });
     }
+  }, 90_000);
+
+  it('of lckpwdf(3) is waited for, then told; it goes with its holder', async () => {
+    const holder = spawn('perl', ['-e', HOLD_PWD_LOCK, join(root, 'etc/.pwd.lock')], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    try {
+      await new Promise((resolve) => holder.stdout.once('data', resolve));
+      const held = await startSetup(['user', 'user0', '--root', root]);
+      expect([held.status, held.stderr]).toEqual([75, expect.stringMatching(/another program holds .*\.pwd\.lock/)]);
+    } finally {
+      holder.kill('SIGKILL');
+    }
+    expect(isoSetup(['user', 'user0', '--root', root]).status).toBe(0);
   });
 });
 
