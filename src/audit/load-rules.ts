@@ -1,22 +1,12 @@
 /** Reads the rules from disk. Whoever can write a rule decides what the report calls good, so loose files are refused. */
-import { closeSync, constants, fstatSync, lstatSync, openSync, readdirSync, readFileSync, type Stats } from 'node:fs';
+import { closeSync, constants, fstatSync, lstatSync, openSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { hasErrno, IsoError } from '../lib/errors.js';
-import { formatMode } from '../lib/units.js';
+import { trustFault } from '../sys/trusted-file.js';
 import { parseRule } from './parse-rule.js';
 import type { Rule } from './rule.js';
 
 const MAX_RULE_BYTES = 64 * 2 ** 10;
-
-/** Root trusts root alone; anybody else trusts root and the own files of a source tree. */
-function trustFault(stat: Stats, kind: 'file' | 'directory', euid: number): string | undefined {
-  if (kind === 'file' ? !stat.isFile() : !stat.isDirectory()) {
-    return stat.isSymbolicLink() ? 'it is a symbolic link' : `it is not a ${kind}`;
-  }
-  if (stat.uid !== 0 && stat.uid !== euid) return `it belongs to uid ${stat.uid}`;
-  if ((stat.mode & 0o022) !== 0) return `others may write to it (mode ${formatMode(stat.mode)})`;
-  return undefined;
-}
 
 function readRule(file: string, name: string, euid: number): { rule: Rule } | { problems: string[] } {
   const fd = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);

@@ -13,6 +13,7 @@ import {
 } from '../setup/format-plans.js';
 import type { Plan } from '../setup/step.js';
 import type { Recovery } from '../setup/transaction.js';
+import { unifiedDiff } from '../sys/diff.js';
 import { printError } from './main.js';
 import { writeOut } from './write-out.js';
 
@@ -23,6 +24,8 @@ export interface PrintOptions {
   /** What is not as declared decides the exit status. */
   isCheck: boolean;
   json: boolean;
+  /** The difference is shown of each file that somebody edited. */
+  isDiff: boolean;
   /** Every step of every user, also of many. */
   isVerbose: boolean;
   /** The plans are of this host, whose trail tells of them. */
@@ -67,9 +70,13 @@ function recoveryWords(found: Recovery): string {
   }
 }
 
+function addDiffs(plan: Plan): void {
+  for (const item of plan.items) if (item.edit) item.diff = unifiedDiff(item.edit.before, item.edit.after);
+}
+
 /** Failures are told at once and in the end by their number; a terminal is shown how far it is. */
 export function createPrinter(options: PrintOptions): PlanPrinter {
-  const { action, isDry, json, isVerbose, isHost, key, many } = options;
+  const { action, isDry, isDiff, json, isVerbose, isHost, key, many } = options;
   const isTerminal = process.stderr.isTTY === true && many !== undefined && !isDry;
   const counts: StateCounts = countStates([]);
   let [seen, shown, failed, untold] = [0, 0, 0, 0];
@@ -104,6 +111,7 @@ export function createPrinter(options: PrintOptions): PlanPrinter {
     },
     report: (plan, ownKey) => {
       seen += 1;
+      if (isDiff) addDiffs(plan);
       for (const { state } of plan.items) counts[state] += 1;
       differs ||= plan.items.some(({ state }) => state === 'todo' || state === 'drift');
       error ??= plan.error;

@@ -13,6 +13,8 @@ export interface SetupCliOptions {
   root?: string;
   purge?: boolean;
   verbose?: boolean;
+  diff?: boolean;
+  reset?: boolean;
   all?: boolean;
   selected?: boolean;
   repair?: boolean;
@@ -44,6 +46,7 @@ export function printerOf(options: SetupCliOptions, over: Partial<PrintOptions>)
     isDry: isDry(options),
     isCheck: options.check === true,
     json: options.json === true,
+    isDiff: options.diff === true,
     isVerbose: options.verbose === true,
     isHost: options.root === undefined,
     ...over,
@@ -87,13 +90,14 @@ export async function setUpUsers(given: readonly string[], options: SetupCliOpti
   if (names.length === 0 && !options.repair && !options.json) writeOut(`${NOBODY}\n`);
   const count = new Set(names).size;
   const isOne = count + (options.repair ? 1 : 0) === 1 && !isList(options);
-  const isVerbose = options.verbose === true || count === 1;
+  const isVerbose = options.verbose === true || options.diff === true || count === 1;
   const printer = printerOf(options, { many: isOne ? undefined : count, isVerbose });
   const settings = { root, dryRun: isDry(options), ...printer };
   const repair = options.repair ? await makeOne('subordinate ids', printer, () => repairFiles(settings)) : undefined;
   // It is of the two files, not of a user.
   if (repair) printer.report(repair.plan, 'files');
-  if (names.length > 0) await provisionUsers(names, { ...settings, repair: repair?.lines });
+  if (names.length > 0)
+    await provisionUsers(names, { ...settings, repair: repair?.lines, isReset: options.reset === true });
   printer.end();
 }
 

@@ -1,9 +1,10 @@
 /** Reads and validates `/etc/iso/policy.toml` and `/etc/iso/policy.d/*.toml`, in that order, over the defaults. */
-import { type Dirent, readdirSync, readFileSync, statSync } from 'node:fs';
+import { type Dirent, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ErrorObject } from 'ajv';
 import { validatePolicy } from '../generated/validators.js';
 import { hasErrno, IsoError } from '../lib/errors.js';
+import { directoryFault, readTrustedFile } from '../sys/trusted-file.js';
 import { DEFAULT_POLICY, type Policy } from './policy.js';
 
 const MAX_POLICY_BYTES = 256 * 1024;
@@ -63,6 +64,10 @@ function checkPolicy(table: Table, source: string): Policy {
 
 function policyFiles(etc: string): string[] {
   const drop = join(etc, 'policy.d');
+  for (const folder of [etc, drop]) {
+    const fault = directoryFault(folder);
+    if (fault !== undefined) throw new IsoError('policy.invalid', `cannot use the policy in ${folder}`, fault);
+  }
   let entries: Dirent[] = [];
   try {
     entries = readdirSync(drop, { withFileTypes: true });
@@ -75,19 +80,13 @@ function policyFiles(etc: string): string[] {
 
 async function readTable(file: string): Promise<Table | undefined> {
   try {
-    const stat = statSync(file);
-    if (!stat.isFile() || stat.size > MAX_POLICY_BYTES) {
-      throw new IsoError(
-        'policy.invalid',
-        `cannot read ${file}`,
-        `it is not a regular file of at most ${MAX_POLICY_BYTES} bytes`,
-      );
-    }
+    const found = readTrustedFile(file, MAX_POLICY_BYTES);
+    if (found === undefined) return undefined;
+    if ('fault' in found) throw new IsoError('policy.invalid', `cannot read ${file}`, found.fault);
     const { parse } = await import('smol-toml');
-    return parse(readFileSync(file, 'utf8')) as Table;
+    return parse(found.text) as Table;
   } catch (error) {
-    if (hasErrno(error, 'ENOENT')) return undefined;
-    if (error instanceof IsoError) throw error;
+    if (error instanceof IsoError || (error instanceof Error && 'syscall' in error)) throw error;
     // The parser's message goes on with a picture of the lines around.
     const [why = ''] = String(error instanceof Error ? error.message : error).split('\n');
     const line = error instanceof Error && 'line' in error ? ` in line ${error.line}` : '';

@@ -1,7 +1,7 @@
 /** Configuration templates (Handlebars): the package's own, each replaceable by an administrator's file of the same name. */
-import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { hasErrno, IsoError } from '../lib/errors.js';
+import { dirname, join } from 'node:path';
+import { IsoError } from '../lib/errors.js';
+import { directoryFault, readTrustedFile } from '../sys/trusted-file.js';
 
 interface Template {
   /** `user/storage.conf.hbs`, below a template folder. */
@@ -15,34 +15,24 @@ const MAX_TEMPLATE_BYTES = 1 << 20;
 const invalid = (file: string, why: string, cause?: unknown) =>
   new IsoError('template.invalid', `cannot use the template ${file}`, why, { cause });
 
-function readTemplateFile(file: string): string | undefined {
-  let fd: number;
-  try {
-    fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
-  } catch (error) {
-    if (hasErrno(error, 'ENOENT', 'ENOTDIR')) return undefined;
-    throw error;
+/** What it says is written into every user's configuration, so nobody but root may have a say. */
+function readTemplateFile(folder: string, name: string): string | undefined {
+  for (let at = join(folder, name); at !== folder; ) {
+    at = dirname(at);
+    const fault = directoryFault(at);
+    if (fault !== undefined) throw invalid(at, fault);
   }
-  try {
-    const stat = fstatSync(fd);
-    if (!stat.isFile() || stat.size > MAX_TEMPLATE_BYTES) {
-      throw invalid(file, `it is not a regular file of at most ${MAX_TEMPLATE_BYTES} bytes`);
-    }
-    // What it says is written into every user's configuration, so nobody but root may have a say.
-    if ((stat.uid !== 0 && stat.uid !== process.geteuid?.()) || (stat.mode & 0o022) !== 0) {
-      throw invalid(file, 'others than its root owner can write it');
-    }
-    return readFileSync(fd, 'utf8');
-  } finally {
-    closeSync(fd);
-  }
+  const file = join(folder, name);
+  const found = readTrustedFile(file, MAX_TEMPLATE_BYTES);
+  if (found && 'fault' in found) throw invalid(file, found.fault);
+  return found?.text;
 }
 
 /** The first of the folders that has the template wins. @throws IsoError template.invalid */
 export function readTemplate(name: string, folders: readonly string[]): Template {
   for (const folder of folders) {
     const file = join(folder, name);
-    const source = readTemplateFile(file);
+    const source = readTemplateFile(folder, name);
     if (source !== undefined) return { name, file, source };
   }
   throw invalid(name, `it is in none of ${folders.join(', ')}`);

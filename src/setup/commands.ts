@@ -26,10 +26,10 @@ const isIdle = (plans: readonly Plan[]) => !plans.some(({ items }) => items.some
  */
 export async function provisionUsers(
   names: readonly string[],
-  options: CommandOptions & { report: (plan: Plan) => void; repair?: SharedOptions['repair'] },
+  options: CommandOptions & Pick<SharedOptions, 'repair' | 'isReset'> & { report: (plan: Plan) => void },
 ): Promise<void> {
-  const { root, dryRun, report, tell, repair } = options;
-  const alone = { root, dryRun: true, journal: NO_JOURNAL, isUnfinished: false, repair };
+  const { root, dryRun, report, tell, repair, isReset = false } = options;
+  const alone = { root, dryRun: true, journal: NO_JOURNAL, isUnfinished: false, repair, isReset };
   if (dryRun) return setUpUsers(names, alone, report);
   // One user most often has nothing to do, and then no lock is needed; of many, some have, and planning twice would cost.
   if (names.length === 1 && !hasJournal(root)) {

@@ -22,7 +22,16 @@ function formatItem(item: Item): string {
     state === 'unchanged' || state === 'unavailable' || current === desired ? '' : `${current} -> ${desired}`;
   const told = [change, reason].filter((text) => text !== '').join('; ');
   const line = `  ${MARKS[state].padEnd(MARK_WIDTH)}${kind.padEnd(KIND_WIDTH)}${subject}: ${told}`;
-  return escapeControl(line);
+  return [escapeControl(line), ...(item.diff === undefined ? [] : formatDiff(item.diff))].join('\n');
+}
+
+const MAX_DIFF_LINES = 200;
+
+/** What somebody wrote into a file is shown as text, whatever it would do to a terminal. */
+function formatDiff(diff: string): string[] {
+  const lines = diff.replace(/\n$/, '').split('\n');
+  const shown = lines.slice(0, MAX_DIFF_LINES).map((line) => `    ${escapeControl(line.replaceAll('\t', '  '))}`);
+  return lines.length > MAX_DIFF_LINES ? [...shown, `    (${lines.length - MAX_DIFF_LINES} lines more)`] : shown;
 }
 
 /** One plan, phase by phase. */
@@ -76,13 +85,14 @@ export function planToJson(plan: Plan, subjectKey: string): object {
       phase,
       items: plan.items
         .filter((item) => item.phase === phase)
-        .map(({ kind, subject, current, desired, state, reason }) => ({
+        .map(({ kind, subject, current, desired, state, reason, diff }) => ({
           kind,
           subject,
           current,
           desired,
           state,
           reason,
+          ...(diff === undefined ? {} : { diff }),
         })),
     })).filter(({ items }) => items.length > 0),
     ...(plan.error === undefined ? {} : { error: plan.error }),

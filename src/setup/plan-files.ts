@@ -13,10 +13,12 @@ export interface FileCase {
   deployed: readonly string[];
   /** A run that was killed may have left this file half written. */
   isUnfinished?: boolean;
+  /** Ours takes the place of what somebody edited. */
+  isReset?: boolean | undefined;
 }
 
 export type FileVerdict =
-  | { action: 'write' | 'chmod' | 'keep'; current: string; desired: string; reason: string }
+  | { action: 'write' | 'chmod' | 'keep' | 'replace'; current: string; desired: string; reason: string }
   | { action: 'none'; current: string; desired: string; reason: string };
 
 /** What a power cut leaves of a file of which only the name had reached the disk: a beginning of it, zeros in place of the rest. */
@@ -30,6 +32,12 @@ function isTorn(content: string, whole: string): boolean {
 }
 
 const describe = (mode: number, content: string) => `${formatMode(mode)} ${digestOf(content).slice(0, 12)}`;
+
+/** The edit is kept beside the file, byte by byte or not at all. */
+function judgeReset(content: string, text: { current: string; desired: string }): FileVerdict {
+  if (!content.includes('\ufffd')) return { action: 'replace', ...text, reason: 'replaced, since --reset asks for it' };
+  return { action: 'keep', ...text, reason: 'edited; kept, since it is no UTF-8 and a copy would not be the same' };
+}
 
 /** Writes what is absent or what we wrote ourselves; keeps what somebody edited; corrects a mode that is too wide. */
 export function judgeFile(file: FileCase): FileVerdict {
@@ -48,6 +56,7 @@ export function judgeFile(file: FileCase): FileVerdict {
   if (file.deployed.includes(digestOf(content))) {
     return { action: 'write', current, desired, reason: 'the template or the policy changed since it was deployed' };
   }
+  if (file.isReset) return judgeReset(content, { current, desired });
   return {
     action: 'keep',
     current,

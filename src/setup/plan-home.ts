@@ -116,29 +116,50 @@ interface FileNotes {
   deployed: Deployed;
   /** A run that was killed may have left them half written. */
   isUnfinished: boolean;
+  /** Edited files are replaced, and the edits kept beside them. */
+  isReset: boolean;
+}
+
+/** Podman reads no file of this name. */
+function keepEdit(path: string, content: string): Item {
+  const kept = `${path}.iso-old`;
+  const text: ItemText = { kind: 'file', subject: tildePath(kept), current: 'another', desired: 'the edited file' };
+  return item.todo('deploy', text, { kind: 'home.write', args: { path: kept, mode: FILE_MODE, content } });
 }
 
 function fileItems(
   home: HomeFacts,
   owner: Owner,
   { path, content }: RenderedFile,
-  { deployed, isUnfinished }: FileNotes,
+  { deployed, isUnfinished, isReset }: FileNotes,
 ): Item[] {
   const present = entryAt(home, owner, path, '-');
-  const verdict = judgeFile({ content, mode: FILE_MODE, present, deployed: deployed[path] ?? [], isUnfinished });
+  const verdict = judgeFile({
+    content,
+    mode: FILE_MODE,
+    present,
+    deployed: deployed[path] ?? [],
+    isUnfinished,
+    isReset,
+  });
   const { current, desired, reason } = verdict;
   const text: ItemText = { kind: 'file', subject: tildePath(path), current, desired };
   const chmod = () =>
     item.todo('deploy', text, { kind: 'home.chmod', args: { path, mode: FILE_MODE } }, 'its mode differs');
+  const write = () =>
+    item.todo('deploy', text, { kind: 'home.write', args: { path, mode: FILE_MODE, content } }, reason);
+  const edit = { before: present?.content ?? '', after: content };
   switch (verdict.action) {
     case 'none':
       return [item.unchanged('deploy', text, reason)];
     case 'chmod':
       return [chmod()];
     case 'write':
-      return [item.todo('deploy', text, { kind: 'home.write', args: { path, mode: FILE_MODE, content } }, reason)];
+      return [write()];
     case 'keep':
-      return [...(present?.mode === FILE_MODE ? [] : [chmod()]), item.drift('deploy', text, reason)];
+      return [...(present?.mode === FILE_MODE ? [] : [chmod()]), { ...item.drift('deploy', text, reason), edit }];
+    case 'replace':
+      return [keepEdit(path, edit.before), { ...write(), edit }];
   }
 }
 

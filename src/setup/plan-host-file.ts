@@ -28,9 +28,13 @@ export function planHostFile(file: RenderedHostFile, deployed: Deployed): Item {
     case 'none':
       return item.unchanged('create', text, reason);
     case 'keep':
-      return item.drift('create', text, reason);
+      return {
+        ...item.drift('create', text, reason),
+        edit: { before: file.present?.content ?? '', after: file.content },
+      };
     case 'chmod':
       return item.todo('create', text, { kind: 'mode.set', args }, reason);
+    case 'replace':
     case 'write':
       return item.todo('create', text, { kind: 'file.write', args: { ...args, content: file.content } }, reason);
   }

@@ -50,6 +50,8 @@ export interface UserFacts {
   /** Number of the user's pair of SELinux categories; undefined without SELinux, and without root. */
   categories: number | undefined;
   isRoot: boolean;
+  /** Edited files are replaced. */
+  isReset?: boolean;
 }
 
 const NO_ROOT = 'this needs root; what is in the home can be done without';
@@ -175,7 +177,7 @@ function planHostFeatures({ features, entries, isRoot, categories }: UserFacts, 
 
 /** The note of what is ours is written before anything is changed, so a killed run leaves nothing that is nobody's. */
 function planState(facts: UserFacts): Item[] {
-  const { account, entries, state, stateFile, files, isRoot, isUnfinished, categories } = facts;
+  const { account, entries, state, stateFile, files, isRoot, isUnfinished, isReset, categories } = facts;
   if (!isRoot) return [];
   const before: Deployed = state?.files ?? {};
   const after: Deployed = { ...before };
@@ -183,7 +185,7 @@ function planState(facts: UserFacts): Item[] {
     const entry = entries.get(path);
     const present = entry?.error === undefined ? entry : undefined;
     const deployed = before[path] ?? [];
-    const { action } = judgeFile({ content, mode: FILE_MODE, present, deployed, isUnfinished });
+    const { action } = judgeFile({ content, mode: FILE_MODE, present, deployed, isUnfinished, isReset });
     if (action !== 'keep') after[path] = remember(deployed, digestOf(content));
   }
   const pair = categories ?? state?.categories;
@@ -219,6 +221,7 @@ export function planUser(facts: UserFacts, policy: Policy, delegation: readonly 
     ...planFiles(facts.entries, owner, facts.files, {
       deployed: facts.state?.files ?? {},
       isUnfinished: facts.isUnfinished,
+      isReset: facts.isReset === true,
     }),
   ];
   return facts.isRoot ? items : items.map(withoutRoot);

@@ -22,6 +22,8 @@ export interface Shared {
   /** Absolute, without symbolic links; `/` for this host. */
   root: string;
   isRoot: boolean;
+  /** Files that users edited are replaced. */
+  isReset: boolean;
   policy: Policy;
   accounts: AccountFiles;
   templates: Map<string, CheckedTemplate>;
@@ -82,10 +84,12 @@ export interface SharedOptions {
   isUnfinished: boolean;
   /** The files of ranges as a repair leaves them; undefined when none was asked for. */
   repair?: Record<IdKind, readonly SubidLine[]> | undefined;
+  /** Files that users edited are replaced. */
+  isReset?: boolean;
 }
 
 /** @throws IsoError */
-export async function readShared({ root, isUnfinished, repair }: SharedOptions): Promise<Shared> {
+export async function readShared({ root, isUnfinished, repair, isReset = false }: SharedOptions): Promise<Shared> {
   const policy = await readPolicy(join(root, 'etc/iso'));
   const accounts = readAccountFiles(root);
   const features = readFeatures(root, CONTEXTS);
@@ -98,6 +102,7 @@ export async function readShared({ root, isUnfinished, repair }: SharedOptions):
   return {
     root,
     isRoot,
+    isReset,
     policy,
     accounts,
     templates,

@@ -154,6 +154,7 @@ async function planCase(shared: Shared, one: UserCase, notes: CaseNotes): Promis
       state: readState(shared, stateFile, account),
       stateFile,
       isUnfinished: notes.isUnfinished,
+      isReset: shared.isReset,
       ...(await readUserQuota(shared.quotas, account, user.home, entries)),
       declared: declaredFor(shared.quotas.declared, account),
       tools: shared.tools,

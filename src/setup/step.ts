@@ -96,6 +96,10 @@ export interface Item {
   state: ItemState;
   reason: string;
   step?: Step;
+  /** A file that somebody edited, as it is and as it would be written. */
+  edit?: { before: string; after: string };
+  /** The difference of the two, where somebody asked for it. */
+  diff?: string;
 }
 
 /** A plan for one subject (a user, or the host), complete before the first change. */
@@ -107,7 +111,7 @@ export interface Plan {
   error?: ErrorRecord;
 }
 
-export type ItemText = Omit<Item, 'state' | 'reason' | 'step' | 'phase'>;
+export type ItemText = Omit<Item, 'state' | 'reason' | 'step' | 'phase' | 'edit' | 'diff'>;
 
 /** Items by what becomes of them; the text comes first, the reason last. */
 export const item = {

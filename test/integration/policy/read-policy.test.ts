@@ -1,5 +1,5 @@
 /** The administrator's files as they are read: merged, in order, and refused in words that name the key. */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -65,5 +65,31 @@ it('names the line of what is no TOML', async () => {
 
 it('is no file without end', async () => {
   write('policy.toml', '#'.repeat(300_000));
-  expect((await refusal()).why).toContain('at most 262144 bytes');
+  expect((await refusal()).why).toContain('more than 262144 bytes');
+});
+
+it.each([
+  ['a symbolic link', (file: string) => symlinkSync('/etc/hostname', file), 'it is a symbolic link'],
+  [
+    'a file that a group may write',
+    (file: string) => [writeFileSync(file, ''), chmodSync(file, 0o664)],
+    'others may write',
+  ],
+  [
+    "somebody else's file",
+    (file: string) => [writeFileSync(file, ''), chownSync(file, 70001, 0)],
+    'belongs to uid 70001',
+  ],
+  ['a directory', (file: string) => mkdirSync(file), 'it is not a file'],
+])('is refused when it is %s', async (_, make, why) => {
+  make(join(etc, 'policy.d/10-hostile.toml'));
+  expect(await refusal()).toMatchObject({ code: 'policy.invalid', why: expect.stringContaining(why) });
+});
+
+it('is refused where others may put files beside it, or a link stands for its directory', async () => {
+  chmodSync(join(etc, 'policy.d'), 0o777);
+  expect(await refusal()).toMatchObject({ code: 'policy.invalid', why: expect.stringContaining('others may write') });
+  rmSync(join(etc, 'policy.d'), { recursive: true });
+  symlinkSync('/tmp', join(etc, 'policy.d'));
+  expect(await refusal()).toMatchObject({ code: 'policy.invalid', why: 'it is a symbolic link' });
 });
