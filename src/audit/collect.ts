@@ -1,5 +1,6 @@
 /** Asks the host, users and running containers what the rules want to know. The only part of the report that looks. */
 import { closeSync } from 'node:fs';
+import { readProcessLabelFaults, readRootLabelFaults } from '../facts/container-labels.js';
 import { TREE } from '../facts/container-record.js';
 import { readContainerStore, type StoredContainer } from '../facts/containers.js';
 import { absent, denied, type Fact, factOfError, failed, gone, measured } from '../facts/fact.js';
@@ -80,6 +81,8 @@ const CONTAINER: Record<ContainerProbe, (container: running.RunningContainer, ar
   'mounts.shared': running.readSharedMounts,
   'mounts.uncovered': running.readUncoveredPaths,
   'cgroup.limit': (container, what) => running.readLimit(container, what === 'memory' ? 'memory.max' : 'pids.max'),
+  'label.process-faults': readProcessLabelFaults,
+  'label.root-faults': readRootLabelFaults,
 };
 
 type Facts = Record<string, Fact>;

@@ -32,6 +32,8 @@ const CONTAINER_PROBES = {
   'mounts.shared': NONE,
   'mounts.uncovered': NONE,
   'cgroup.limit': /^(memory|pids)$/,
+  'label.process-faults': NONE,
+  'label.root-faults': NONE,
 } as const;
 
 export type HostProbe = keyof typeof HOST_PROBES;
