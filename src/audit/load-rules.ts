@@ -2,7 +2,7 @@
 import { closeSync, constants, fstatSync, lstatSync, openSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { hasErrno, IsoError } from '../lib/errors.js';
-import { trustFault } from '../sys/trusted-file.js';
+import { trustFault } from '../policy/trusted-file.js';
 import { parseRule } from './parse-rule.js';
 import type { Rule } from './rule.js';
 

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import type { ErrorObject } from 'ajv';
 import { validatePolicy } from '../generated/validators.js';
 import { hasErrno, IsoError } from '../lib/errors.js';
-import { directoryFault, readTrustedFile } from '../sys/trusted-file.js';
 import { DEFAULT_POLICY, type Policy } from './policy.js';
+import { directoryFault, readTrustedFile } from './trusted-file.js';
 
 const MAX_POLICY_BYTES = 256 * 1024;
 

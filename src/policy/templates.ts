@@ -1,7 +1,7 @@
 /** Configuration templates (Handlebars): the package's own, each replaceable by an administrator's file of the same name. */
 import { dirname, join } from 'node:path';
 import { IsoError } from '../lib/errors.js';
-import { directoryFault, readTrustedFile } from '../sys/trusted-file.js';
+import { directoryFault, readTrustedFile } from './trusted-file.js';
 
 interface Template {
   /** `user/storage.conf.hbs`, below a template folder. */
