@@ -11,6 +11,7 @@ import type { ProvisionedUser } from '../facts/provisioned.js';
 import * as running from '../facts/running-containers.js';
 import { longestRun, readSharedIds, readSubidFaults } from '../facts/subid-faults.js';
 import { readTrailFaults } from '../facts/trail-files.js';
+import { readHardLimit, readUncounted, readUsedPercent } from '../facts/tree-quota.js';
 import { readTreeFaults } from '../facts/user-tree.js';
 import { FILE_MODE, FILES, PRIVATE_DIRECTORIES, PRIVATE_MODE } from '../setup/desired-user.js';
 import { openHome, openSafeDirectory, type SafeOptions } from '../sys/safe-file.js';
@@ -40,12 +41,12 @@ function beneathHome({ home }: UserContext, read: (fd: number) => Fact): Fact {
   return home.ok ? read(home.fd) : failed(home.why);
 }
 
-function readQuota(context: UserContext): Fact {
+function ofTree(context: UserContext, read: (fd: number, user: ProvisionedUser) => Fact): Fact {
   return beneathHome(context, (home) => {
     const tree = openSafeDirectory(home, TREE, context.options);
     if (!tree.ok) return tree.reason === 'denied' ? denied(tree.why) : failed(`${TREE}: ${tree.why}`);
     try {
-      return readProjectQuota(tree.fd);
+      return read(tree.fd, context.user);
     } finally {
       closeSync(tree.fd);
     }
@@ -66,7 +67,10 @@ const USER: Record<UserProbe, (context: UserContext, argument: string) => Fact> 
       const [paths, want] = argument === 'files' ? WANTED.files : WANTED.directories;
       return readTreeFaults(home, paths, want, context.options);
     }),
-  'quota.enforced': readQuota,
+  'quota.enforced': (context) => ofTree(context, readProjectQuota),
+  'quota.hard-limit': (context) => ofTree(context, readHardLimit),
+  'quota.percent': (context) => ofTree(context, readUsedPercent),
+  'quota.uncounted': (context) => ofTree(context, readUncounted),
   'store.refused': (context) => beneathHome(context, () => measured(context.refused)),
 };
 

@@ -18,6 +18,9 @@ const USER_PROBES = {
   'subids.count': /^(uid|gid)$/,
   'tree.faults': /^(directories|files)$/,
   'quota.enforced': NONE,
+  'quota.hard-limit': NONE,
+  'quota.percent': NONE,
+  'quota.uncounted': NONE,
   'store.refused': NONE,
 } as const;
 

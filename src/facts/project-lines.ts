@@ -27,6 +27,9 @@ export interface ProjectClaim {
   text: string;
 }
 
+/** The name that a user's project has in projid(5). */
+export const projectName = (user: string) => `iso-${user}`;
+
 const ID = /^\d{1,10}$/;
 
 /** `name:id`. Comments and whatever else there is claim nothing. */

@@ -6,6 +6,7 @@ import {
   type ProjectClaim,
   type ProjectFile,
   type ProjectRegister,
+  projectName,
 } from '../facts/project-lines.js';
 
 /** The lines of one user: `iso-alice:1073742824` and `1073742824:/home/alice/.local/share/containers`. */
@@ -32,8 +33,6 @@ const END = 0x80000000;
 export function projectCandidates(uid: number): number[] {
   return [FIRST + uid, SECOND + uid].filter((id) => id < END);
 }
-
-export const projectName = (user: string) => `iso-${user}`;
 
 export function linesOf({ name, tree }: ProjectOwner, id: number): UserProjectLines {
   const latin1 = Buffer.from(tree).toString('latin1');

@@ -1,14 +1,16 @@
 /** Items for the quota of a container tree: its project, what is in it, its limits. Pure. */
+
 import type { PasswdEntry } from '../facts/accounts.js';
 import type { HomeFacts } from '../facts/home.js';
 import { tildePath } from '../facts/home-words.js';
+import { projectName } from '../facts/project-lines.js';
 import type { IdRange } from '../facts/subids.js';
 import { IsoError } from '../lib/errors.js';
 import { formatSize } from '../lib/units.js';
 import type { Policy } from '../policy/policy.js';
 import type { ProjectLimits, ProjectQuota } from '../sys/quota.js';
 import { desiredLimits, PRIVATE_DIRECTORIES, TREE } from './desired-user.js';
-import { type ProjectFacts, projectName } from './plan-project.js';
+import type { ProjectFacts } from './plan-project.js';
 import type { DeclaredQuota } from './quota-state.js';
 import { type Item, type ItemText, item } from './step.js';
 

@@ -1,12 +1,14 @@
 /** The users of `iso-setup quota`: whose tree has a project, what is used and allowed, and why nothing is limited elsewhere. */
+
 import { findAccount, readAccountFiles } from '../facts/accounts.js';
 import { resolveHome } from '../facts/home-path.js';
 import { readHomeQuota } from '../facts/home-quota.js';
+import { projectName } from '../facts/project-lines.js';
 import { type Account, lookUpAccounts, readProvisionedUsers } from '../facts/provisioned.js';
 import { readSubidLines } from '../facts/subid-lines.js';
 import { rangesOf } from '../facts/subids.js';
 import { asIsoError, IsoError } from '../lib/errors.js';
-import { projectName, recordedId } from './plan-project.js';
+import { recordedId } from './plan-project.js';
 import type { QuotaTarget } from './plan-set-quota.js';
 import { readRegister } from './project-files.js';
 import { declaredFor } from './quota-state.js';
@@ -69,7 +71,11 @@ export async function readRecordedUsers(): Promise<QuotaUser[]> {
   const { ours } = readRegister(ROOT, true);
   const prefix = projectName('');
   const names = [...ours.projid.byHolder.keys()].map((holder) => holder.slice(prefix.length));
-  return readAll(await lookUpAccounts(names));
+  // Most are in the host's own file; only the others are worth asking for.
+  const { byName } = readAccountFiles(ROOT);
+  const others = names.filter((name) => !byName.has(name));
+  const found = others.length === 0 ? [] : await lookUpAccounts(others);
+  return readAll([...names.flatMap((name) => byName.get(name) ?? []), ...found]);
 }
 
 /** The named users, or without names all provisioned ones by uid. @throws IsoError permission.denied, user.unknown */

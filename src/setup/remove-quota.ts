@@ -1,10 +1,11 @@
 /** What is left of a user's quota when the user is removed: lines, limits, what was declared. */
+
 import { existsSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { readHomeQuota } from '../facts/home-quota.js';
+import { projectName } from '../facts/project-lines.js';
 import type { ProjectLimits } from '../sys/quota.js';
 import { TREE } from './desired-user.js';
-import { projectName } from './plan-project.js';
 import type { QuotaRemains } from './plan-remove.js';
 import { readQuotaRegister } from './read-quota.js';
 
