@@ -54,6 +54,8 @@ export interface UserRanges {
   fresh: IdRange | undefined;
   /** What is present is less than the policy asks for, and is left so. */
   isShort?: true;
+  /** Lines of the user share ids with each other: the kernel takes no map in which an id comes twice. */
+  isDoubled?: true;
   /** The source that gives these ranges, when it is not the files. */
   managedBy?: string;
 }
@@ -161,6 +163,11 @@ function presentRanges(index: Indexed, user: { name: string; uid: number }): IdR
 /** Directories cannot be listed, so the user's own id may be in no list: newuidmap(1) maps it beside the ranges. */
 const ownId = ({ uid }: { uid: number }): IdRange => ({ start: uid, count: 1 });
 
+function isDoubled(ranges: readonly IdRange[]): boolean {
+  const sum = (all: readonly IdRange[]) => all.reduce((total, { count }) => total + count, 0);
+  return ranges.length > 1 && sum(mergeRanges(ranges)) < sum(ranges);
+}
+
 /** The range shares no id with any of the ascending ranges, by bisection. */
 function isApart(busy: readonly IdRange[], range: IdRange): boolean {
   let low = 0;
@@ -257,7 +264,12 @@ export function createAllocator(
     const rangesOf = (kind: IdKind): UserRanges =>
       lacking.includes(kind)
         ? { present: present[kind], fresh: { start: start as number, count: policy.count } }
-        : { present: present[kind], fresh: undefined, ...(isShort(kind) ? { isShort: true as const } : {}) };
+        : {
+            present: present[kind],
+            fresh: undefined,
+            ...(isShort(kind) ? { isShort: true as const } : {}),
+            ...(isDoubled(present[kind]) ? { isDoubled: true as const } : {}),
+          };
     return { uid: rangesOf('uid'), gid: rangesOf('gid') };
   };
 }

@@ -104,13 +104,14 @@ const formatRanges = (owner: string, ranges: UserRanges['present']) =>
 
 function planRanges({ account, ranges }: UserFacts): Item[] {
   return ID_KINDS.map((id) => {
-    const { present, fresh, isShort, managedBy } = ranges[id];
+    const { present, fresh, isShort, isDoubled, managedBy } = ranges[id];
     const current = formatRanges(account.name, present);
     const subject = managedBy === undefined ? `/etc/sub${id}` : `sub${id} of ${managedBy}`;
     const text: ItemText = { kind: 'subids', subject, current, desired: current };
     const managed = managedBy === undefined ? '' : `ranges managed by ${managedBy} (nsswitch.conf)`;
     if (isShort && managedBy) return item.drift('create', text, `less than subids.count of the policy; ${managed}`);
     if (isShort) return item.drift('create', text, 'less than subids.count of the policy; `--repair` adds a range');
+    if (isDoubled) return item.drift('create', text, 'lines share ids with each other; `--repair` takes them apart');
     if (managedBy) return item.unchanged('create', text, `already ${current}; ${managed}`);
     if (!fresh) return item.unchanged('create', text, `already ${current}`);
     const desired = formatRange(account.name, fresh);

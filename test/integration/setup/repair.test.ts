@@ -110,6 +110,17 @@ describe('a range that is too small', () => {
   });
 });
 
+describe('a line that comes twice', () => {
+  it('is told to its user and kept, and taken out by --repair', () => {
+    for (const name of ['subuid', 'subgid']) writeFileSync(file(name), 'alice:524288:65536\n# x\n70001:524288:65536\n');
+    const told = run('alice', '--check');
+    expect([told.status, told.stdout]).toEqual([2, expect.stringContaining('lines share ids with each other')]);
+    expect(run('alice', '--repair').status).toBe(0);
+    expect(text('subuid')).toBe('alice:524288:65536\n# x\n');
+    expect(run('alice', '--repair', '--check').status).toBe(0);
+  });
+});
+
 describe('a file without its last newline', () => {
   it('is told by --check --repair and completed', () => {
     writeFileSync(file('subuid'), '# x\nalice:524288:65536');
