@@ -1,12 +1,15 @@
 /** The users whom this host lets run containers: subordinate ids and a container tree in the home. */
-import { closeSync } from 'node:fs';
+import { closeSync, readdirSync } from 'node:fs';
 import { userInfo } from 'node:os';
+import { hasErrno } from '../lib/errors.js';
 import { run } from '../sys/exec.js';
+import { libsubidRanges } from '../sys/libsubid.js';
 import { openHome, statSafe } from '../sys/safe-file.js';
 import { type PasswdEntry, parsePasswd } from './accounts.js';
 import { TREE } from './container-record.js';
 import { hasFuseBelow, readMounts } from './mounts.js';
 import { readSubidLines } from './subid-lines.js';
+import { readSubidSource } from './subid-source.js';
 import { type IdRange, rangesOf, shownText } from './subids.js';
 
 export type Account = Pick<PasswdEntry, 'name' | 'uid' | 'gid' | 'home'>;
@@ -19,6 +22,8 @@ export interface ProvisionedUser extends Account {
 }
 
 const BATCH = 500;
+/** A note of root's for each uid that was set up. */
+const SET_UP = '/var/lib/iso/users';
 
 /** Accounts by name or uid, from all account sources of the host (getent(1)); those that do not exist are left out. */
 export async function lookUpAccounts(keys: readonly string[]): Promise<Account[]> {
@@ -44,15 +49,35 @@ export function hasTree(account: Account, crossMounts: boolean): boolean {
   }
 }
 
+/** From the files, or from the one other source that nsswitch.conf names. */
+function rangeReader(kind: 'uid' | 'gid'): (account: Account) => IdRange[] {
+  if (readSubidSource('/') !== undefined) return ({ name }) => libsubidRanges(kind, name);
+  const lines = readSubidLines(`/etc/sub${kind}`);
+  return (account) => rangesOf(lines, account);
+}
+
+/** A source cannot be listed: there it is whom iso-setup has noted. */
+function ownersOfRanges(): string[] {
+  if (readSubidSource('/') === undefined) {
+    return readSubidLines('/etc/subuid').flatMap((line) => (line.kind === 'range' ? [shownText(line.owner)] : []));
+  }
+  try {
+    return readdirSync(SET_UP).flatMap((name) => (/^\d+\.json$/.test(name) ? [name.slice(0, -'.json'.length)] : []));
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT', 'EACCES')) return [];
+    throw error;
+  }
+}
+
 function provisionedAmong(accounts: readonly Account[]): ProvisionedUser[] {
-  const uidLines = readSubidLines('/etc/subuid');
-  const gidLines = readSubidLines('/etc/subgid');
+  const uidsOf = rangeReader('uid');
+  const gidsOf = rangeReader('gid');
   const mounts = readMounts();
   return accounts
     .map((account) => ({
       ...account,
-      uids: rangesOf(uidLines, account),
-      gids: rangesOf(gidLines, account),
+      uids: uidsOf(account),
+      gids: gidsOf(account),
       crossMounts: !hasFuseBelow(mounts, account.home),
     }))
     .filter((user) => user.uids.length > 0 && hasTree(user, user.crossMounts));
@@ -60,9 +85,7 @@ function provisionedAmong(accounts: readonly Account[]): ProvisionedUser[] {
 
 /** All provisioned users, by uid. For root: others cannot look into homes. */
 export async function readProvisionedUsers(): Promise<ProvisionedUser[]> {
-  const owners = new Set(
-    readSubidLines('/etc/subuid').flatMap((line) => (line.kind === 'range' ? [shownText(line.owner)] : [])),
-  );
+  const owners = new Set(ownersOfRanges());
   const byUid = new Map((await lookUpAccounts([...owners])).map((account) => [account.uid, account]));
   return provisionedAmong([...byUid.values()]).sort((a, b) => a.uid - b.uid);
 }

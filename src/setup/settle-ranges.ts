@@ -47,7 +47,7 @@ async function findTaken(
   shared: Shared,
   lacking: readonly PasswdEntry[],
   repair: SharedOptions['repair'],
-): Promise<number[]> {
+): Promise<{ taken: number[]; planned: Set<number> }> {
   const { root, allocation } = shared;
   const taken: number[] = [];
   const uids = lacking.map(({ uid }) => uid);
@@ -57,7 +57,7 @@ async function findTaken(
     const allocate = createAllocator(toSpaces(lines, { ...allocation, realIds }), allocation);
     const ranges = lacking.flatMap((user) => freshRanges(allocate(user)));
     const found = await takenIds(root, ranges, uids, round === 0);
-    if (found.length === 0) return taken;
+    if (found.length === 0) return { taken, planned: new Set(ranges.map(({ start }) => start)) };
     if (round === MAX_ROUNDS) {
       const why = `the accounts of this host hold ids in ${round} ranges in a row`;
       const hint = 'set subids.min in /etc/iso/policy.toml beyond the ids of your directory service';
@@ -94,11 +94,13 @@ export async function settleRanges(
   const { lacking, refused } = survey;
   if (lacking.length === 0) return { shared: first, granted: new Map(), refused };
   requireRoot(first, lacking, dryRun);
-  const taken = await findTaken(first, lacking, dryRun ? repair : undefined);
+  const { taken, planned } = await findTaken(first, lacking, dryRun ? repair : undefined);
   // What the survey asked the allocator for is asked again.
   const shared = withFreshRanges(first, taken, dryRun ? repair : undefined);
   if (dryRun) return { shared, granted: new Map(), refused };
-  const granted = await addRanges(first.root, lacking, shared.allocation, journal);
+  const { root, allocation } = shared;
+  const asked = { planned, findTaken: (ranges: readonly IdRange[]) => takenIds(root, ranges, [], false) };
+  const granted = await addRanges(root, lacking, root === '/' ? { ...allocation, ...asked } : allocation, journal);
   return { shared: withFreshRanges(first, taken), granted, refused };
 }
 

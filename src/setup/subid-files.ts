@@ -1,6 +1,7 @@
 /** /etc/subuid and /etc/subgid: read, and rewritten together under shadow's locks with every foreign line kept. */
 import { join } from 'node:path';
-import { formatSubids, ownerText, parseSubids, rangeLine, type SubidLine } from '../facts/subids.js';
+import { formatSubids, type IdRange, ownerText, parseSubids, rangeLine, type SubidLine } from '../facts/subids.js';
+import { IsoError } from '../lib/errors.js';
 import { type FileMode, makeDirectory, readPlainFile, replaceFile } from '../sys/atomic-file.js';
 import { withSubidLocks } from '../sys/shadow-lock.js';
 import { commitRanges, subidFile } from './commit-ranges.js';
@@ -111,6 +112,9 @@ export interface RangeRequest {
 export interface AllocationFacts extends AllocatorFacts {
   realIds: Record<IdKind, readonly number[]>;
   notes: RangeNotes;
+  /** Starts of ranges of which account sources were asked before the locks were taken; undefined where there are none to ask. */
+  planned?: ReadonlySet<number>;
+  findTaken?: (ranges: readonly IdRange[]) => Promise<number[]>;
 }
 
 /** The two files and the real ids as the allocator takes them. */
@@ -125,7 +129,7 @@ export function toSpaces(lines: Lines, facts: AllocationFacts): IdSpaces {
 }
 
 /** Runs `work` with the right to replace both files, and notes in the journal that what it began is whole. */
-async function withRanges<T>(root: string, journal: Journal, work: () => T): Promise<T> {
+async function withRanges<T>(root: string, journal: Journal, work: () => T | Promise<T>): Promise<T> {
   const result = await withSubidLocks(join(root, 'etc'), async () => work());
   // After the locks: a run that is killed with them leaves files that only their next holder clears.
   journal.done('ranges', []);
@@ -134,6 +138,55 @@ async function withRanges<T>(root: string, journal: Journal, work: () => T): Pro
 
 function noteOurs(root: string, ours: Omit<RangesState, 'schema'>): void {
   replaceFile(join(root, RANGES_FILE), formatState({ schema: 1, ...ours }), STATE_MODE);
+}
+
+interface Additions {
+  added: Record<IdKind, SubidLine[]>;
+  granted: Map<string, Granted>;
+}
+
+function allocateAll(lines: Lines, users: readonly RangeRequest[], facts: AllocationFacts): Additions {
+  const allocate = createAllocator(toSpaces(lines, facts), facts);
+  const added = { uid: [] as SubidLine[], gid: [] as SubidLine[] };
+  const granted = new Map<string, Granted>();
+  for (const user of users) {
+    const ranges = allocate(user);
+    const given: Granted = {};
+    for (const id of ID_KINDS) {
+      const { fresh } = ranges[id];
+      if (!fresh) continue;
+      added[id].push(rangeLine(user.name, fresh));
+      given[id] = fresh;
+    }
+    granted.set(user.name, given);
+  }
+  return { added, granted };
+}
+
+/** Rounds in which directories are asked for ranges that were not planned, with the locks held. */
+const MAX_ROUNDS = 8;
+
+/** Ranges for all users; where another program took what was planned, those that take its place are asked for as well. */
+async function allocateChecked(
+  lines: Lines,
+  users: readonly RangeRequest[],
+  facts: AllocationFacts,
+): Promise<Additions> {
+  const { planned, findTaken } = facts;
+  let now = facts;
+  for (let round = 0; ; round += 1) {
+    const all = allocateAll(lines, users, now);
+    const unplanned = [...all.granted.values()].flatMap((given) =>
+      ID_KINDS.flatMap((id) => (given[id] && !planned?.has(given[id].start) ? [given[id]] : [])),
+    );
+    const taken = planned && findTaken && unplanned.length > 0 ? await findTaken(unplanned) : [];
+    if (taken.length === 0) return all;
+    if (round === MAX_ROUNDS) {
+      throw new IsoError('lock.held', 'cannot find subordinate ids', 'other programs take ranges all the time');
+    }
+    const realIds = { uid: [...now.realIds.uid, ...taken], gid: [...now.realIds.gid, ...taken] };
+    now = { ...now, realIds };
+  }
 }
 
 /**
@@ -147,22 +200,9 @@ export function addRanges(
   facts: AllocationFacts,
   journal: Journal,
 ): Promise<Map<string, Granted>> {
-  return withRanges(root, journal, () => {
+  return withRanges(root, journal, async () => {
     const before = { uid: readSubidFile(root, 'uid'), gid: readSubidFile(root, 'gid') };
-    const allocate = createAllocator(toSpaces(before, facts), facts);
-    const added = { uid: [] as SubidLine[], gid: [] as SubidLine[] };
-    const result = new Map<string, Granted>();
-    for (const user of users) {
-      const ranges = allocate(user);
-      const granted: Granted = {};
-      for (const id of ID_KINDS) {
-        const { fresh } = ranges[id];
-        if (!fresh) continue;
-        added[id].push(rangeLine(user.name, fresh));
-        granted[id] = fresh;
-      }
-      result.set(user.name, granted);
-    }
+    const { added, granted } = await allocateChecked(before, users, facts);
     // What is ours is noted first: a run killed in between leaves a note of a line that is not there, which harms nobody.
     const ours = readRangesState(root);
     const texts = (id: IdKind) => [...new Set([...ours[id], ...added[id].map((line) => line.text)])];
@@ -171,7 +211,7 @@ export function addRanges(
     noteOurs(root, { uid: texts('uid'), gid: texts('gid'), owners });
     const after = (id: IdKind) => (added[id].length === 0 ? before[id] : [...before[id], ...added[id]]);
     writeFiles(root, before, { uid: after('uid'), gid: after('gid') }, journal);
-    return result;
+    return granted;
   });
 }
 

@@ -17,6 +17,9 @@ static const struct passwd entries[] = {
 	/* The first id of the second. */
 	{ "other", "*", 589824, 589824, "", "/home/other", "/bin/sh" },
 	{ "twin", "*", 70101, 70101, "", "/home/eve", "/bin/sh" },
+	{ "hank", "*", 70105, 70105, "", "/home/hank", "/bin/sh" },
+	/* The first id of what hank gets when somebody takes the range before it. */
+	{ "late", "*", 983040, 983040, "", "/home/late", "/bin/sh" },
 	/* Without its upper bits the first letter is a newline, and the third a colon. */
 	{ "\xc4\x8aro\xc4\xba" "0", "*", 70104, 70104, "", "/home/line", "/bin/sh" },
 };

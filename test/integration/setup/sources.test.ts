@@ -34,6 +34,21 @@ describe('a host whose nsswitch.conf names a source of subordinate ids', () => {
     expect(parts.absent).toMatch(/status 69\n$/);
   });
 
+  it('is told by status, of everybody who was set up', () => {
+    const [all = '', alice = ''] = (parts.status ?? '').trim().split('\n');
+    const ranges = [{ start: 1000079360, count: 65536 }];
+    expect(JSON.parse(all)).toMatchObject({ managedBy: 'isotest', orphans: [], faults: [] });
+    const { users } = JSON.parse(all) as { users: { user: string }[] };
+    expect(users.map(({ user }) => user)).toEqual(['alice', 'bob']);
+    expect(JSON.parse(alice)).toMatchObject({
+      users: [{ user: 'alice', provisioned: true, uids: ranges, gids: ranges }],
+    });
+  });
+
+  it('is the same host to iso-audit', () => {
+    expect(parts.audited?.trim().split('\n')).toEqual(['"alice"', '"bob"', 'user alice', 'user bob']);
+  });
+
   it('is the same host to iso-run', () => {
     expect(parts['iso-run of alice']).not.toContain('why:');
     expect(parts['iso-run of dave']).toContain('isotest gives this user no subordinate uids');
@@ -76,6 +91,11 @@ describe('users of a directory', () => {
 
   it('cannot write lines of their own by their names', () => {
     expect(parts['upper bits']).toBe('Ċroĺ0:851968:65536\n4\n');
+  });
+
+  it('get no id of the directory either when another program takes the planned range before the locks are held', () => {
+    // 983040 is late's.
+    expect(parts['taken meanwhile']).toBe('hank:1048576:65536\n');
   });
 
   it('are nobody to --all, since the directory lists nothing', () => {

@@ -27,5 +27,10 @@ for name in alice dave; do
   echo "=== iso-run of $name"
   setpriv --reuid "$name" --regid "$name" --init-groups -- "$node" "$run" image ls 2>&1 || echo "status $?"
 done
+echo "=== status"
+iso-setup status --json
+iso-setup status alice --json
+echo "=== audited"
+"$node" "$(dirname "$program")/iso-audit.js" report --json | grep -oE "user (alice|bob|carol|dave)|\"(alice|bob|carol|dave)\"" | sort -u || true
 echo "=== files"
 cat /etc/subuid /etc/subgid
