@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { limitValueTest } from './limit-tests.js';
 import { loginTests } from './login-tests.js';
 import { installTests, purgeTests } from './package-tests.js';
+import { podmanTests } from './podman-tests.js';
 import { provisionTests } from './provision-tests.js';
 import { useGuest } from './use-guest.js';
 
@@ -15,5 +16,6 @@ describe.sequential('AppArmor, XFS with project quota', () => {
   provisionTests(lab);
   loginTests(lab);
   limitValueTest(lab);
+  podmanTests(lab);
   purgeTests(lab);
 });

@@ -38,7 +38,17 @@ function comesUp(lab: Lab, restart: () => Promise<void>): void {
 
 export function rebootTests(lab: Lab): void {
   describe('after a reboot', () => {
+    it('something is left to it, as in an image that was built in a chroot: a file, and the note of it', async () => {
+      await lab.guest.sh(`rm /etc/sysctl.d/60-iso-toolkit.conf
+        printf 'system: built in a chroot\\nuser alice: built in a chroot\\n' >/var/lib/iso/deferred`);
+      expect((await lab.guest.shell('iso-setup system --check')).status).toBe(2);
+    });
     comesUp(lab, () => lab.guest.reboot());
+    it('what was left to the boot is done, and the note of it gone', async () => {
+      const unit = await lab.guest.sh('systemctl show iso-toolkit-setup -P ConditionResult -P Result');
+      expect(unit.trim().split('\n')).toEqual(['yes', 'success']);
+      await lab.guest.sh('test -f /etc/sysctl.d/60-iso-toolkit.conf && test ! -e /var/lib/iso/deferred');
+    });
     stillHolds(lab);
     quotaTest(lab);
     itComplainsOfNothing(lab);
