@@ -163,5 +163,5 @@ export async function bootGuest(name, { keep = false } = {}) {
 
 async function mountExt4Home(guest) {
   await guest.sh(`echo 'LABEL=iso-home /home ext4 defaults 0 2' >>/etc/fstab
-    systemctl daemon-reload && mount /home && restorecon /home`);
+    systemctl daemon-reload && mount /home`);
 }

@@ -58,6 +58,13 @@ export function limitTests(lab: Lab): void {
       expect(kernel).toMatch(/fork rejected by pids controller in \S*\/iso\.slice\/iso-\w+\.scope\/container$/m);
     });
 
+    itComplainsOfNothing(lab);
+  });
+}
+
+/** Shares are measured over seconds, so one guest does it for all. */
+export function shareTests(lab: Lab): void {
+  describe('shares of a processor', () => {
     it('--cpus: a loop gets its share of a processor and no more', async () => {
       const container = await startContainer(lab, `--cpus 0.5 ${BURN}`);
       const cpus = await measureCpus(lab, container);

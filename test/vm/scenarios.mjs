@@ -20,5 +20,5 @@ export const scenarios = {
     about: 'Debian 13, SELinux enforcing, XFS with project quota',
   },
   apparmor: { suite: 'bookworm', kernel: `${QUOTA} security=apparmor`, about: 'AppArmor, XFS with project quota' },
-  ext4: { suite: 'bookworm', kernel: `${SELINUX}`, ext4Home: true, about: 'home on ext4 without project quota' },
+  ext4: { suite: 'bookworm', kernel: 'security=apparmor', ext4Home: true, about: 'home on ext4 without project quota' },
 };

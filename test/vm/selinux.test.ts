@@ -2,7 +2,7 @@
 import { describe } from 'vitest';
 import { accountTests } from './account-tests.js';
 import { faultTests } from './fault-tests.js';
-import { limitTests } from './limit-tests.js';
+import { limitTests, shareTests } from './limit-tests.js';
 import { loginTests } from './login-tests.js';
 import { installTests, purgeTests } from './package-tests.js';
 import { provisionTests } from './provision-tests.js';
@@ -15,6 +15,7 @@ describe.sequential('SELinux, XFS with project quota', () => {
   provisionTests(lab);
   loginTests(lab);
   limitTests(lab);
+  shareTests(lab);
   accountTests(lab);
   faultTests(lab);
   rebootTests(lab);
