@@ -1,6 +1,6 @@
 /** The package in a real system: installed in one command, purged without a trace. */
 import { describe, expect, it } from 'vitest';
-import { installPackage } from './install.mjs';
+import { COMPILE_SECONDS, installPackage } from './install.mjs';
 import { itComplainsOfNothing, type Lab } from './use-guest.js';
 
 // All files but those that change by themselves, configuration with its content, accounts, kernel modules of the policy.
@@ -13,6 +13,8 @@ find /var/log -maxdepth 1 ! -name 'dpkg.log' ! -name 'alternatives.log' ! -name 
 semodule -l
 systemctl list-unit-files --no-legend --plain | awk '{ print $1, $2 }'`;
 
+const MINUTES = 1.5 * COMPILE_SECONDS * 1000;
+
 export const before: { snapshot: string[] } = { snapshot: [] };
 
 /** The system as it is without the package, to be compared with what a purge leaves. */
@@ -22,12 +24,16 @@ async function snapshot({ guest }: Lab): Promise<string[]> {
 
 export function installTests(lab: Lab): void {
   describe('package', () => {
-    it('installs in one apt-get install, and its script makes the host ready', async () => {
-      before.snapshot = await snapshot(lab);
-      const said = await installPackage(lab.guest, lab.deb);
-      expect(said).toMatch(/^ {2}done {4}delegation/m);
-      expect(said).not.toContain('the host baseline is incomplete');
-    });
+    it(
+      'installs in one apt-get install, and its script makes the host ready',
+      async () => {
+        before.snapshot = await snapshot(lab);
+        const said = await installPackage(lab.guest, lab.deb);
+        expect(said).toMatch(/^ {2}done {4}delegation/m);
+        expect(said).not.toContain('the host baseline is incomplete');
+      },
+      MINUTES,
+    );
 
     it('leaves nothing for iso-setup system to do', async () => {
       const { status, stdout } = await lab.guest.shell('iso-setup system --check');
@@ -54,17 +60,23 @@ export function purgeTests(lab: Lab): void {
       expect(status).toBe(1);
     });
 
-    it('purged, leaves no file, no subordinate range, no unit, no policy module', async () => {
-      // Her user manager ends some seconds after her last session.
-      await lab.guest.sh(`loginctl terminate-user alice || true
+    it(
+      'purged, leaves no file, no subordinate range, no unit, no policy module',
+      async () => {
+        // Her user manager ends some seconds after her last session.
+        await lab.guest.sh(`loginctl terminate-user alice || true
         for try in $(seq 30); do pgrep -u alice >/dev/null || break; sleep 1; done; userdel -r alice 2>&1`);
-      await lab.guest.sh('DEBIAN_FRONTEND=noninteractive apt-get purge -y -qq iso-toolkit 2>&1');
-      const after = await snapshot(lab);
-      const left = after.filter((line) => !before.snapshot.includes(line));
-      const gone = before.snapshot.filter((line) => !after.includes(line));
-      expect(before.snapshot.length).toBeGreaterThan(1000);
-      expect({ left, gone }).toEqual({ left: [], gone: [] });
-    });
+        await lab.guest.sh('DEBIAN_FRONTEND=noninteractive apt-get purge -y -qq iso-toolkit 2>&1', {
+          timeout: COMPILE_SECONDS,
+        });
+        const after = await snapshot(lab);
+        const left = after.filter((line) => !before.snapshot.includes(line));
+        const gone = before.snapshot.filter((line) => !after.includes(line));
+        expect(before.snapshot.length).toBeGreaterThan(1000);
+        expect({ left, gone }).toEqual({ left: [], gone: [] });
+      },
+      MINUTES,
+    );
 
     itComplainsOfNothing(lab);
   });
