@@ -15,6 +15,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { readHomeQuota } from '../../../src/facts/home-quota.js';
 import { installed } from '../../../src/sys/install.js';
 import { type TagRequest, walkTree } from '../../../src/sys/tag.js';
 import { decodeTokens, encodeTokens } from '../../../src/sys/wire.js';
@@ -209,6 +210,15 @@ function renameAndLink(path: string): void {
   own(path);
   expect(dirname(path)).toContain(home);
 }
+
+describe('a file system that limits nothing', () => {
+  // Without the mount option; a kernel that has no quota at all says the same as `noquota`.
+  it('is told, with what would have to be done', async () => {
+    const { why } = await readHomeQuota(home, [PROJECT]);
+    expect(why).toMatch(/^home is on XFS (mounted with noquota|without project quota).*; mount it with prjquota/);
+    expect(await readHomeQuota('/proc', [PROJECT])).toEqual({ why: expect.stringMatching(/^home is on .*, not XFS$/) });
+  });
+});
 
 describe('iso-tag refuses before the first system call on the tree', () => {
   const head = ['iso-tag-1', 'tag', UID, PROJECT, '/', TREE];
