@@ -88,6 +88,8 @@ const AS_USER = 'runuser -u carol -- env -i HOME=/home/carol USER=carol PATH=/us
 
 const USE = `
 for command in ${COMMANDS.join(' ')}; do $command --version; done
+(. /usr/share/bash-completion/completions/iso-setup; COMP_WORDS=(iso-setup user --di); COMP_CWORD=2
+_iso_setup; test "\${COMPREPLY[*]}" = --diff)
 useradd -m carol
 iso-setup user carol >/dev/null
 cd /home/carol
