@@ -59,7 +59,8 @@ export const hostExecutors: {
     replaceFile(path, formatState(state), { mode: 0o600, ...ROOT, isUnsynced: 'uid' in state });
   },
   ...quotaExecutors,
-  'subids.remove': async ({ owner, root }, { journal }) => void (await removeRanges(root, owner, journal)),
+  'subids.remove': async ({ owner, root, release }, { journal }) =>
+    void (await removeRanges(root, owner, release, journal)),
   'file.remove': ({ path }) => rmSync(path, { force: true }),
   'file.write': ({ path, mode, content, isOneOfMany = false }) =>
     replaceFile(path, content, { mode, ...ROOT, isUnsynced: isOneOfMany }),

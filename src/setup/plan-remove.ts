@@ -27,22 +27,23 @@ export interface RemoveFacts {
   /** Undefined when the account or its home is gone, or its data stays. */
   home: HomeFacts | undefined;
   purge: boolean;
+  /** Nothing that could have the ids stays, so others may get them. */
+  isReleased: boolean;
   quota: QuotaRemains;
   deployed: Deployed;
   /** Root's own files about this user, absolute; those that exist. */
   notes: string[];
 }
 
-function planLines({ name, root, lines }: RemoveFacts): Item[] {
+function planLines({ name, root, lines, isReleased: release }: RemoveFacts): Item[] {
   return ID_KINDS.map((id) => {
     const { present, ours } = lines[id];
     const rest = present.filter((line) => !ours.includes(line));
     const show = (texts: string[]) => (texts.length === 0 ? 'none' : texts.join(' '));
     const text: ItemText = { kind: 'subids', subject: `/etc/sub${id}`, current: show(present), desired: show(rest) };
-    const reason =
-      present.length === 0 ? `${show(ours)} was taken out by another program; its ids are free from now on` : '';
+    const reason = present.length === 0 ? `${show(ours)} is in the file no more; its ids are free from now on` : '';
     if (ours.length > 0)
-      return item.todo('create', text, { kind: 'subids.remove', args: { owner: name, root } }, reason);
+      return item.todo('create', text, { kind: 'subids.remove', args: { owner: name, root, release } }, reason);
     const why = present.length === 0 ? `${name} has no line there` : 'iso-setup did not add these lines, so they stay';
     return item.unchanged('create', text, why);
   });

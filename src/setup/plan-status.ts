@@ -74,7 +74,7 @@ function findOrphans({ lines, accounts, states, ownerOf, missing }: StatusFacts)
     missing[id].map((text) => ({
       owner: shownText(text.split(':')[0] ?? ''),
       where: '/var/lib/iso/ranges.json',
-      what: `${showLine(text)} was taken out of /etc/sub${id} by another program`,
+      what: `${showLine(text)} is in /etc/sub${id} no more`,
     })),
   );
   return [...ofLines, ...ofMissing, ...ofStates];

@@ -1,12 +1,13 @@
 /** The removal of one user: facts, plan, apply. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { findAccount, type PasswdEntry, readAccountFiles, readGroupsOf } from '../facts/accounts.js';
 import { type HomeFacts, homeUser, observeHome } from '../facts/home.js';
 import { resolveHome } from '../facts/home-path.js';
-import { type IdRange, overlaps, ownerText, rangesOf } from '../facts/subids.js';
+import { readIdUses } from '../facts/id-use.js';
+import { type IdRange, overlaps, ownerText, parseSubids, rangesOf } from '../facts/subids.js';
 import { requireUserName } from '../facts/user-name.js';
-import { hasErrno, IsoError } from '../lib/errors.js';
+import { IsoError } from '../lib/errors.js';
 import { readPlainFile } from '../sys/atomic-file.js';
 import { type Homes, type HomeUser, withHomes } from '../sys/home.js';
 import { applyJobs } from './apply.js';
@@ -18,39 +19,21 @@ import { planRemoval, type RemoveFacts } from './plan-remove.js';
 import { ID_KINDS, type IdKind } from './plan-subids.js';
 import { requireOrdinary } from './refuse-account.js';
 import { readQuotaRemains } from './remove-quota.js';
-import { parseUserState, userStateFile } from './state.js';
+import { parseUserState, USERS_DIR, userStateFile } from './state.js';
 import type { Plan } from './step.js';
 import { readRangesState, readSubidFile } from './subid-files.js';
 
-/** The ids of the host that a process's user namespace maps (user_namespaces(7)); none for the host's own namespace. */
-function mappedRanges(uidMap: string): IdRange[] {
-  const rows = uidMap
-    .trim()
-    .split('\n')
-    .map((row) => row.trim().split(/\s+/).map(Number));
-  return rows.flatMap(([inside = 0, start = 0, count = 0]) =>
-    inside === 0 && start === 0 && count === 4294967295 ? [] : [{ start, count }],
-  );
+/** A process whose user namespace holds ids of these ranges, or that runs with one: they would become somebody else's. */
+function findProcessIn(ranges: readonly IdRange[]): number | undefined {
+  return readIdUses().find(({ uids }) => uids.some((used) => ranges.some((range) => overlaps(used, range))))?.pid;
 }
 
-/** A process whose user namespace holds ids of these ranges, or that runs with one: they would become somebody else's. */
-function findProcessIn(ranges: readonly IdRange[]): string | undefined {
-  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
-    try {
-      const status = readFileSync(`/proc/${pid}/status`, 'utf8');
-      // One that ended and was not waited for uses nothing any more.
-      if (/^State:\t[ZX]/m.test(status)) continue;
-      const uids = /^Uid:\t(.*)$/m.exec(status)?.[1]?.split('\t') ?? [];
-      const used = [
-        ...uids.map((uid) => ({ start: Number(uid), count: 1 })),
-        ...mappedRanges(readFileSync(`/proc/${pid}/uid_map`, 'utf8')),
-      ];
-      if (used.some((one) => ranges.some((range) => overlaps(one, range)))) return pid;
-    } catch (error) {
-      if (!hasErrno(error, 'ENOENT', 'ESRCH', 'EACCES', 'EPERM')) throw error;
-    }
-  }
-  return undefined;
+/** The uid under which a user who is no account any more was set up. */
+function notedUid(root: string, name: string): number | undefined {
+  const folder = join(root, USERS_DIR);
+  if (!existsSync(folder)) return undefined;
+  const states = readdirSync(folder).map((file) => parseUserState(readPlainFile(join(folder, file))?.text));
+  return states.find((state) => state?.name === name)?.uid;
 }
 
 async function findKnown(
@@ -74,17 +57,17 @@ async function findKnown(
   }
 }
 
-function readLines(root: string, name: string, uid: number | undefined): RemoveFacts['lines'] {
+function readLines(root: string, name: string, uid: number | undefined, isReleased: boolean): RemoveFacts['lines'] {
   const ours = readRangesState(root);
   const of = (id: IdKind) => {
     const lines = readSubidFile(root, id).filter((line) => line.kind === 'range');
     const present = lines
       .filter((line) => line.owner === ownerText(name) || line.owner === String(uid))
       .map((line) => line.text);
-    // Also those that userdel(8) took out: as long as they are noted, nobody gets their ids.
+    // Also those that are in no file any more: as long as they are noted, nobody else gets their ids.
     return {
       present,
-      ours: ours[id].filter((text) => present.includes(text) || text.startsWith(`${ownerText(name)}:`)),
+      ours: ours[id].filter((text) => present.includes(text) || (isReleased && text.startsWith(`${ownerText(name)}:`))),
     };
   };
   return { uid: of('uid'), gid: of('gid') };
@@ -97,15 +80,20 @@ async function readFacts(
   purge: boolean,
 ): Promise<{ facts: RemoveFacts; user: HomeUser | undefined; uid: number | undefined }> {
   const known = await findKnown(root, name);
-  const uid = known?.account.uid;
-  const lines = readLines(root, name, uid);
+  const uid = known ? known.account.uid : notedUid(root, name);
+  const isReleased = purge || !known;
+  const lines = readLines(root, name, known ? uid : undefined, isReleased);
   const quota = await readQuotaRemains(root, name);
   const hasLines =
     ID_KINDS.some((id) => lines[id].present.length + lines[id].ours.length > 0) || quota.lines.projid.length > 0;
-  if (!known && !hasLines) {
+  if (!known && !hasLines && uid === undefined) {
     throw new IsoError('user.unknown', `cannot remove ${name}`, 'no account and no subordinate range has this name');
   }
-  const ranges = ID_KINDS.flatMap((id) => rangesOf(readSubidFile(root, id), { name, uid: uid ?? -1 }));
+  const noted = parseSubids(ID_KINDS.flatMap((id) => lines[id].ours).join('\n'));
+  const present = ID_KINDS.flatMap((id) =>
+    rangesOf(readSubidFile(root, id), { name, uid: known ? known.account.uid : -1 }),
+  );
+  const ranges = [...present, ...noted.flatMap((line) => (line.kind === 'range' ? [line] : []))];
   const running = root === '/' ? findProcessIn(ranges) : undefined;
   if (running) {
     throw new IsoError(
@@ -122,7 +110,10 @@ async function readFacts(
     purge && known?.user
       ? await observeHome(homes, known.user, [TREE, CONFIG, ...FILES.map((file) => file.path)])
       : undefined;
-  const notes = uid === undefined ? [] : [join(root, sliceFile(uid)), ...(purge && stateFile ? [stateFile] : [])];
+  // The uid of an account that is gone may be another's by now, and then what bears its number is, too.
+  const isOthers = !known && uid !== undefined && readAccountFiles(root).byUid.has(uid);
+  const slice = uid === undefined || isOthers ? [] : [join(root, sliceFile(uid))];
+  const notes = [...slice, ...((purge || !known) && stateFile ? [stateFile] : [])];
   return {
     facts: {
       name,
@@ -130,6 +121,7 @@ async function readFacts(
       lines,
       home,
       purge,
+      isReleased,
       quota,
       deployed: parseUserState(stateFile === undefined ? undefined : readPlainFile(stateFile)?.text)?.files ?? {},
       notes: notes.filter((path) => existsSync(path)),

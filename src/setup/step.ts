@@ -46,8 +46,8 @@ export interface HostStepArgs {
   /** Remembers what was declared for a user over the policy; nothing declared is forgotten. */
   'quota.declare': { root: string; uid: number; declared: DeclaredQuota };
   'quota.limit': { home: string; project: number; limits: ProjectLimits };
-  /** Takes back the lines that iso-setup added for this name. */
-  'subids.remove': { owner: string; root: string };
+  /** Takes back the lines that iso-setup added for this name; their ids are nobody else's until they are released. */
+  'subids.remove': { owner: string; root: string; release: boolean };
   'file.remove': { path: string };
   /** `isOneOfMany`: a file for each user, synced together with those of others. */
   'file.write': { path: string; mode: number; content: string; isOneOfMany?: true };

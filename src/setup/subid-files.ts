@@ -248,10 +248,11 @@ export function rewriteRanges(
 }
 
 /**
- * Takes back exactly the lines of a user that iso-setup added; all others stay. Returns the removed lines.
+ * Takes back exactly the lines of a user that iso-setup added; all others stay. Unless they are released, the ids stay
+ * this user's: files that are kept may have them. Returns the removed lines.
  * @throws IsoError lock.held, write.failed
  */
-export function removeRanges(root: string, name: string, journal: Journal): Promise<string[]> {
+export function removeRanges(root: string, name: string, release: boolean, journal: Journal): Promise<string[]> {
   return withRanges(root, journal, () => {
     const ours = readRangesState(root);
     const removed: string[] = [];
@@ -263,6 +264,7 @@ export function removeRanges(root: string, name: string, journal: Journal): Prom
       return kept.length === before[id].length ? before[id] : kept;
     };
     writeFiles(root, before, { uid: keep('uid'), gid: keep('gid') }, journal);
+    if (!release) return removed;
     const rest = (id: IdKind) => ours[id].filter((text) => !text.startsWith(`${ownerText(name)}:`));
     const { [ownerText(name)]: _, ...owners } = ours.owners;
     if (ours.uid.length > 0 || ours.gid.length > 0) noteOurs(root, { uid: rest('uid'), gid: rest('gid'), owners });

@@ -34,6 +34,7 @@ grep -E '^(dave|fay):' /etc/subuid
 echo "=== released"
 iso-setup remove dave | grep subids
 iso-setup status dave 2>&1 || echo "status $?"
+[ ! -e "/var/lib/iso/users/$uid.json" ] || grep name "/var/lib/iso/users/$uid.json"
 useradd -F -m gus 2>/dev/null || useradd -m gus
 sed -i '/^gus:/d' /etc/subuid /etc/subgid
 iso-setup user gus >/dev/null

@@ -42,7 +42,7 @@ describe('iso-setup status', () => {
       ({ owner, where, what }) => `${owner} ${where.replace(/:\d+$/, '')} ${what.replace(/^uid \d+/, 'uid')}`,
     );
     const ranges = '/var/lib/iso/ranges.json';
-    const lost = (id: string) => `dave ${ranges} dave:655360:65536 was taken out of /etc/sub${id} by another program`;
+    const lost = (id: string) => `dave ${ranges} dave:655360:65536 is in /etc/sub${id} no more`;
     expect(owners.sort()).toEqual([
       '!gone /etc/subuid !gone:8000000:6',
       lost('gid'),
@@ -72,13 +72,25 @@ describe('iso-setup status', () => {
 
   it('finds that ids of an account that is gone go to nobody, until `remove` releases them', () => {
     expect(parts['next of that uid']).toBe('fay:786432:65536\n');
-    expect(parts.released).toContain(
-      'dave:655360:65536 was taken out by another program; its ids are free from now on',
-    );
+    expect(parts.released).toContain('dave:655360:65536 is in the file no more; its ids are free from now on');
     expect(parts.released).toMatch(/\ngus:655360:65536\n$/);
   });
 
   it('works for users too', () => {
     expect(parse(parts['as a user']).users).toMatchObject([{ user: 'bob', provisioned: true }]);
+  });
+});
+
+describe('ids of a user who is removed', () => {
+  const parts = partsOf(onPrivateHost('release.sh'));
+
+  it('stay this user’s while the data stays, since files have them', () => {
+    expect(parts.kept).toMatch(/alice has no line there/);
+    expect(parts.others).toBe('bob:589824:65536\n');
+    expect(parts.again).toBe('bob:589824:65536\nalice:524288:65536\n');
+  });
+
+  it('are free when the data is gone', () => {
+    expect(parts.purged).toBe('bob:524288:65536\n');
   });
 });
