@@ -172,14 +172,16 @@ describe('createAllocator', () => {
   });
 
   it('serves 10,000 users in time that grows with their number', () => {
-    const seconds = (users: number) => {
+    const once = (users: number) => {
       const lines = Array.from({ length: users }, (_, index) => `old${index}:${(index + 8) * 65536}:65536\n`).join('');
       const start = performance.now();
       const allocate = allocator(spaces(lines));
       for (let uid = 0; uid < users; uid += 1) allocate({ name: `n${uid}`, uid });
       return performance.now() - start;
     };
-    seconds(500);
+    // The best of three: other programs take their time of the processor, too.
+    const seconds = (users: number) => Math.min(...[1, 2, 3].map(() => once(users)));
+    once(500);
     const [few, many] = [seconds(1000), seconds(10_000)];
     expect(many).toBeLessThan(Math.max(few, 5) * 40);
   });
