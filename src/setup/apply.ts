@@ -2,6 +2,7 @@
 import { asIsoError, type ErrorRecord, IsoError } from '../lib/errors.js';
 import type { Homes } from '../sys/home.js';
 import { applyProjects } from './apply-projects.js';
+import { checkpoint, toUnsynced } from './checkpoint.js';
 import {
   type ApplyContext,
   type HomeStep,
@@ -14,7 +15,6 @@ import {
 import { isTodo, type Job, noteDone, noteFailure, noteReadBack } from './job.js';
 import type { IntentRecord } from './journal.js';
 import type { HomeStepArgs, Item, Step, StepKind, StepNote } from './step.js';
-import { syncJobs } from './sync-jobs.js';
 
 type RangeStep = Step<'subids.add' | 'subids.verify'>;
 type HostStep = Exclude<Step, HomeStep | Step<SharedStepKind>>;
@@ -165,10 +165,10 @@ function failAll(jobs: readonly Job[], error: ErrorRecord): void {
 
 /**
  * Applies all jobs; results are on the items and plans. A subject that fails does not keep others from being set up.
- * What is begun is in the journal before, and noted as done when all of it is on disk.
+ * What is begun is in the journal before, and noted as done by a checkpoint, the last of which is the caller's.
  */
 export async function applyJobs(jobs: readonly Job[], context: ApplyContext): Promise<void> {
-  const { journal, command } = context;
+  const { journal, unsynced } = context;
   const busy = jobs.filter(({ plan }) => !plan.error && plan.items.some(isTodo));
   if (busy.length === 0) return;
   try {
@@ -181,9 +181,16 @@ export async function applyJobs(jobs: readonly Job[], context: ApplyContext): Pr
   }
   await applyProjects(busy, context.root);
   await inParallel(busy, (job) => applyPlan(job, context));
-  await syncJobs(busy, context);
-  journal.done(
-    command,
-    busy.map(({ plan }) => plan.subject),
-  );
+  unsynced.push(...busy.map(toUnsynced));
+  await checkpoint(context, false);
+}
+
+/** The same to the end, when there are no others to come. @throws IsoError write.failed when it may not last */
+export async function applyAll(
+  jobs: readonly Job[],
+  context: Omit<ApplyContext, 'unsynced' | 'losses'>,
+): Promise<void> {
+  const whole = { ...context, unsynced: [], losses: [] };
+  await applyJobs(jobs, whole);
+  await checkpoint(whole, true);
 }

@@ -9,6 +9,7 @@ import { run } from '../sys/exec.js';
 import type { HomeOp, HomeOutcome, Homes } from '../sys/home.js';
 import { installPolicyModules } from '../sys/selinux.js';
 import { enableLinger, reloadUnits } from '../sys/systemd.js';
+import type { Unsynced } from './checkpoint.js';
 import type { Command } from './journal.js';
 import type { Journal } from './journal-file.js';
 import { quotaExecutors } from './quota-executors.js';
@@ -26,6 +27,9 @@ export interface ApplyContext {
   command: Command;
   /** Of `remove`. */
   purge?: boolean;
+  /** What was applied since the last checkpoint, and what could not be made to last. */
+  unsynced: Unsynced[];
+  losses: string[];
 }
 
 /** Steps on the two files of ranges are carried out for all users at once, before anything else. */
@@ -49,13 +53,21 @@ export const homeOps: { [K in keyof HomeStepArgs]: (args: HomeStepArgs[K]) => Ho
 
 const updatePam = async (args: readonly string[]) =>
   void (await run('pam-auth-update', args, { env: { DEBIAN_FRONTEND: 'noninteractive' } }));
+const made = new Set<string>();
+
+/** Asked for once a folder: there is a file for each user in it. */
+function makeStateFolder(path: string): void {
+  if (made.has(path)) return;
+  makeDirectory(path, 0o700);
+  made.add(path);
+}
 
 /** Steps on the host. */
 export const hostExecutors: {
   [K in keyof SingleStepArgs]: (args: SingleStepArgs[K], context: ApplyContext) => Promise<void> | StepNote | void;
 } = {
   'state.write': ({ path, state }) => {
-    makeDirectory(dirname(path), 0o700);
+    makeStateFolder(dirname(path));
     replaceFile(path, formatState(state), { mode: 0o600, ...ROOT, isUnsynced: 'uid' in state });
   },
   ...quotaExecutors,

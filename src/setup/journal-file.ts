@@ -19,6 +19,7 @@ import {
   formatRecords,
   type IntentRecord,
   JOURNAL_FILE,
+  type JournalReading,
   type JournalRecord,
   machineDigest,
   parseJournal,
@@ -54,13 +55,13 @@ function setAside(path: string): string {
   }
 }
 
-function readBelieved(path: string, machine: string): (Unfinished & { wholeBytes: number }) | { why: string } {
+function readBelieved(path: string, machine: string): JournalReading {
   const stat = lstatSync(path);
   if (!stat.isFile()) return { why: 'it is no regular file' };
-  if (stat.uid !== process.geteuid?.() || (stat.mode & 0o077) !== 0)
-    return { why: 'others than root can write or read it' };
-  const reading = parseJournal(readPlainFile(path, 'latin1')?.text ?? '', machine);
-  return reading.why === undefined ? reading : { why: reading.why };
+  if (stat.uid !== process.geteuid?.() || (stat.mode & 0o077) !== 0) {
+    return { why: 'others than root could read or write it' };
+  }
+  return parseJournal(readPlainFile(path, 'latin1')?.text ?? '', machine);
 }
 
 export type JournalFound =
@@ -73,7 +74,7 @@ export function readJournal(root: string): JournalFound {
   const path = journalPath(root);
   if (!lstatSync(path, { throwIfNoEntry: false })) return { kind: 'none' };
   const read = readBelieved(path, machineOf(root));
-  if ('why' in read) return { kind: 'refused', why: read.why, aside: setAside(path) };
+  if (read.why !== undefined) return { kind: 'refused', why: read.why, aside: setAside(path) };
   const { wholeBytes, ranges, intents } = read;
   return { kind: 'open', unfinished: { ranges, intents }, wholeBytes };
 }

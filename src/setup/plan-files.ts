@@ -2,7 +2,18 @@
 import { createHash } from 'node:crypto';
 import { formatMode } from '../lib/units.js';
 
-export const digestOf = (content: string) => createHash('sha256').update(content).digest('hex');
+const digests = new Map<string, string>();
+const MAX_DIGESTS = 64;
+
+/** SHA-256. Most contents are the same for all users of a call, so the last few are remembered. */
+export function digestOf(content: string): string {
+  const known = digests.get(content);
+  if (known !== undefined) return known;
+  const digest = createHash('sha256').update(content).digest('hex');
+  if (digests.size === MAX_DIGESTS) digests.clear();
+  digests.set(content, digest);
+  return digest;
+}
 
 /** A file as it should be and, when something is there, as it is. */
 export interface FileCase {

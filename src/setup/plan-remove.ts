@@ -22,7 +22,7 @@ export interface QuotaRemains {
 export interface RemoveFacts {
   name: string;
   root: string;
-  /** The user's lines of each file, and those of them that iso-setup added. */
+  /** The user's lines of each file, and those that iso-setup noted as added, be they there or not. */
   lines: Record<IdKind, { present: string[]; ours: string[] }>;
   /** Undefined when the account or its home is gone, or its data stays. */
   home: HomeFacts | undefined;

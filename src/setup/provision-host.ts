@@ -10,7 +10,7 @@ import { readPolicy } from '../policy/read-policy.js';
 import { readPlainFile } from '../sys/atomic-file.js';
 import { withHomes } from '../sys/home.js';
 import { installed } from '../sys/install.js';
-import { applyJobs } from './apply.js';
+import { applyAll } from './apply.js';
 import { readDeferred } from './deferred.js';
 import {
   APPARMOR_FILE,
@@ -145,6 +145,6 @@ export async function planBaseline(root: string, isUnfinished = false): Promise<
 export async function setUpHost(options: { root: string; journal: Journal; isUnfinished: boolean }): Promise<Plan> {
   const { root, journal, isUnfinished } = options;
   const plan = await planBaseline(root, isUnfinished);
-  await withHomes((homes) => applyJobs([{ plan, user: undefined }], { root, homes, journal, command: 'system' }));
+  await withHomes((homes) => applyAll([{ plan, user: undefined }], { root, homes, journal, command: 'system' }));
   return plan;
 }

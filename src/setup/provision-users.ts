@@ -1,6 +1,8 @@
 /** The set-up of many users: ranges of all of them first, in one write, then chunk by chunk the rest, in bounded memory. */
 import { type Homes, withHomes } from '../sys/home.js';
 import { applyJobs } from './apply.js';
+import { checkpoint } from './checkpoint.js';
+import type { ApplyContext } from './executors.js';
 import type { Job } from './job.js';
 import type { Journal } from './journal-file.js';
 import { withManagedRanges } from './range-source.js';
@@ -39,9 +41,11 @@ async function openNamed({ shared, granted, refused }: Settled, homes: Homes, us
 async function planChunk(settled: Settled, homes: Homes, users: readonly Named[], notes: CaseNotes): Promise<Job[]> {
   const opened: OpenedUser[] = [];
   for (const user of users) opened.push(await openNamed(settled, homes, user));
+  opened.reverse();
   const jobs: Job[] = [];
   let { delegation } = notes;
-  for (const one of opened) {
+  // Taken from the list, since each holds all that was read in a home.
+  for (let one = opened.pop(); one; one = opened.pop()) {
     const job = await planOpened(settled.shared, one, { ...notes, delegation });
     jobs.push({ ...job, granted: settled.granted.get(job.plan.subject) });
     // What concerns the whole host is done with the first user.
@@ -66,11 +70,13 @@ export async function setUpUsers(
     const first = await withManagedRanges(shared, users);
     const settled = await settleRanges(homes, first, users, options);
     let { delegation } = settled.shared;
+    const context: ApplyContext = { root, homes, journal, command: 'user', unsynced: [], losses: [] };
     for (const chunk of chunksOf(users)) {
       const jobs = await planChunk(settled, homes, chunk, { delegation, isUnfinished });
       if (jobs.some(({ plan }) => !plan.error)) delegation = [];
-      if (!dryRun) await applyJobs(jobs, { root, homes, journal, command: 'user' });
+      if (!dryRun) await applyJobs(jobs, context);
       for (const { plan } of jobs) report(plan);
     }
+    await checkpoint(context, true);
   });
 }

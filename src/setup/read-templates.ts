@@ -20,6 +20,7 @@ async function parseAs(name: string, text: string): Promise<void> {
 export async function readTemplates(root: string, names: readonly string[]): Promise<Map<string, CheckedTemplate>> {
   const folders = [join(root, 'etc/iso/templates'), installed('templates')];
   const templates = names.map((name) => readTemplate(name, folders));
+  const checked = new Map<string, string>();
   const renderers = await compileTemplates(templates);
   return new Map(
     templates.map(({ name, file }, index) => [
@@ -27,8 +28,11 @@ export async function readTemplates(root: string, names: readonly string[]): Pro
       {
         render: (values) => renderers[index]?.(values) ?? '',
         check: async (text) => {
+          // Most files are the same for all users of a call.
+          if (checked.get(name) === text) return;
           try {
             await parseAs(name, text);
+            checked.set(name, text);
           } catch (error) {
             const why = error instanceof Error ? error.message.trim() : String(error);
             throw new IsoError(

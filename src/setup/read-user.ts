@@ -22,7 +22,7 @@ import { parseUserState, userStateFile } from './state.js';
 import type { Item } from './step.js';
 
 /** So many users are looked at, planned and applied before the next: their plans are all that is held in memory. */
-const CHUNK = 256;
+const CHUNK = 128;
 
 export function* chunksOf<T>(list: readonly T[]): Generator<readonly T[]> {
   for (let from = 0; from < list.length; from += CHUNK) yield list.slice(from, from + CHUNK);

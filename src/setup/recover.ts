@@ -1,8 +1,8 @@
 /** What a run that was killed left open is finished by the next one: planned anew for the same subjects, then applied. */
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { type AccountFiles, findAccount, readAccountFiles } from '../facts/accounts.js';
 import { asIsoError } from '../lib/errors.js';
-import { readPlainFile, replaceFile } from '../sys/atomic-file.js';
+import { makeDirectory, readPlainFile, replaceFile } from '../sys/atomic-file.js';
 import { finishRanges, type RangesOutcome } from './commit-ranges.js';
 import type { Command, IntentRecord, Unfinished } from './journal.js';
 import type { Journal } from './journal-file.js';
@@ -38,6 +38,7 @@ function restoreState(root: string, { state, uid, subject }: IntentRecord): void
   if (!state || state.uid !== uid || state.name !== subject) return;
   const path = join(root, userStateFile(state.uid));
   if (parseUserState(readPlainFile(path)?.text) === undefined) {
+    makeDirectory(dirname(path), 0o700);
     replaceFile(path, formatState(state), { mode: 0o600, uid: 0, gid: 0 });
   }
 }

@@ -10,7 +10,7 @@ import { requireUserName } from '../facts/user-name.js';
 import { IsoError } from '../lib/errors.js';
 import { readPlainFile } from '../sys/atomic-file.js';
 import { type Homes, type HomeUser, withHomes } from '../sys/home.js';
-import { applyJobs } from './apply.js';
+import { applyAll } from './apply.js';
 import { sliceFile } from './desired-host.js';
 import { CONFIG, FILES, TREE } from './desired-user.js';
 import type { Job } from './job.js';
@@ -152,7 +152,7 @@ export function takeBack(name: string, options: RemoveOptions & { journal: Journ
   const { root, purge, journal } = options;
   return withHomes(async (homes) => {
     const job = await planJob(homes, name, options);
-    await applyJobs([job], { root, homes, journal, command: 'remove', purge });
+    await applyAll([job], { root, homes, journal, command: 'remove', purge });
     return job.plan;
   });
 }

@@ -4,7 +4,7 @@ import type { Policy } from '../policy/policy.js';
 import { readPolicy } from '../policy/read-policy.js';
 import { withHomes } from '../sys/home.js';
 import { walkTree } from '../sys/tag.js';
-import { applyJobs } from './apply.js';
+import { applyAll } from './apply.js';
 import { TREE } from './desired-user.js';
 import { planQuotaChange, planQuotaCheck, type QuotaChange, type QuotaTarget } from './plan-set-quota.js';
 import { type QuotaUser, readQuotaUsers } from './quota-targets.js';
@@ -67,7 +67,7 @@ export async function workOnQuotas(
     withHomes(async (homes) => {
       const plans = await planAll(names, task);
       const jobs = plans.map((plan) => ({ plan, user: undefined }));
-      await applyJobs(jobs, { root: ROOT, homes, journal, command: 'user' });
+      await applyAll(jobs, { root: ROOT, homes, journal, command: 'user' });
       return plans;
     }),
   );

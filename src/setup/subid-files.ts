@@ -130,10 +130,20 @@ export function toSpaces(lines: Lines, facts: AllocationFacts): IdSpaces {
 
 /** Runs `work` with the right to replace both files, and notes in the journal that what it began is whole. */
 async function withRanges<T>(root: string, journal: Journal, work: () => T | Promise<T>): Promise<T> {
-  const result = await withSubidLocks(join(root, 'etc'), async () => work());
-  // After the locks: a run that is killed with them leaves files that only their next holder clears.
-  journal.done('ranges', []);
-  return result;
+  // Before the locks too, whatever is changed then: what a run that was killed left of them is cleared by the next one.
+  journal.intend([{ kind: 'ranges', files: {} }]);
+  let hasLocks = false;
+  try {
+    const result = await withSubidLocks(join(root, 'etc'), async () => {
+      hasLocks = true;
+      return work();
+    });
+    journal.done('ranges', []);
+    return result;
+  } catch (error) {
+    if (!hasLocks) journal.done('ranges', []);
+    throw error;
+  }
 }
 
 function noteOurs(root: string, ours: Omit<RangesState, 'schema'>): void {

@@ -3,7 +3,6 @@
  * one. Never for paths that another user controls: those are the business of iso-home.
  */
 import {
-  chmodSync,
   closeSync,
   constants,
   existsSync,
@@ -133,18 +132,26 @@ export const discardPrepared = (path: string): void => rmSync(preparedPath(path)
 export function makeDirectory(path: string, mode: number): void {
   if (existsSync(path)) return;
   makeDirectory(dirname(path), 0o755);
+  // With its mode from the first moment: what is there is not looked at again.
+  const umask = process.umask(0);
   try {
     mkdirSync(path, { mode });
-    chmodSync(path, mode);
   } catch (error) {
     if (!hasErrno(error, 'EEXIST')) throw error;
+  } finally {
+    process.umask(umask);
   }
 }
 
 /** Replaces or makes one file; missing directories above it are made 0755. @throws IsoError write.failed */
 export function replaceFile(path: string, content: string | Buffer, mode: FileMode): void {
-  makeDirectory(dirname(path), 0o755);
-  prepareFile(path, content, mode).commit();
+  try {
+    prepareFile(path, content, mode).commit();
+  } catch (error) {
+    if (!hasErrno(error, 'ENOENT') && !hasErrno((error as Error).cause, 'ENOENT')) throw error;
+    makeDirectory(dirname(path), 0o755);
+    prepareFile(path, content, mode).commit();
+  }
 }
 
 /** Keeps the present content as `path-`, as shadow does (passwd(5)); a missing file needs no copy. @throws IsoError write.failed */

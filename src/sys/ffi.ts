@@ -43,7 +43,14 @@ export function errnoError(syscall: string, subject: string): NodeJS.ErrnoExcept
   return Object.assign(error, { errno: -number, code, syscall, path: subject });
 }
 
+// Of two names for one number (EAGAIN, EWOULDBLOCK) the first.
+const ERRNO_NAMES = new Map(
+  Object.entries(constants.errno)
+    .reverse()
+    .map(([name, number]) => [number, name]),
+);
+
 /** errno number to its name: 2 gives `ENOENT`. libuv's own table knows fewer of them, in Node 18 not even ENODATA. */
 export function errnoName(number: number): string {
-  return Object.entries(constants.errno).find(([, value]) => value === number)?.[0] ?? `errno ${number}`;
+  return ERRNO_NAMES.get(number) ?? `errno ${number}`;
 }

@@ -48,7 +48,7 @@ function start(): ChildProcess {
 }
 
 /** Starts iso-home. `send` gives the report on one job; `close` waits for its end, after which it takes no more. */
-export function openHomeProgram(): { send: (job: Buffer) => Promise<Buffer>; close: () => Promise<void> } {
+export function openHomeProgram(): { send: (job: readonly Buffer[]) => Promise<Buffer>; close: () => Promise<void> } {
   const waiting = new Map<number, Waiting>();
   const child = start();
   const [request, report] = [child.stdio[3] as Writable, child.stdio[4] as Readable];
@@ -98,8 +98,8 @@ export function openHomeProgram(): { send: (job: Buffer) => Promise<Buffer>; clo
         if (failure) return reject(failure);
         waiting.set(sent++, { resolve, reject });
         const head = Buffer.alloc(4);
-        head.writeUInt32LE(job.length);
-        request.write(Buffer.concat([head, job]));
+        head.writeUInt32LE(job.reduce((size, part) => size + part.length, 0));
+        request.write(Buffer.concat([head, ...job]));
       }),
     close: async () => {
       request.end();

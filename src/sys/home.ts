@@ -75,9 +75,20 @@ function opTokens(op: HomeOp): (string | number)[] {
   }
 }
 
-function encodeJob(user: HomeUser, ops: readonly HomeOp[]): Buffer {
+/** Ops that were encoded before: the same questions are asked about every home. */
+const encoded = new WeakMap<readonly HomeOp[], Buffer>();
+
+function encodeOps(ops: readonly HomeOp[]): Buffer {
+  const known = encoded.get(ops);
+  if (known) return known;
+  const bytes = encodeTokens(ops.flatMap(opTokens));
+  encoded.set(ops, bytes);
+  return bytes;
+}
+
+function encodeJob(user: HomeUser, ops: readonly HomeOp[]): Buffer[] {
   const groups = [user.groups.length, ...user.groups];
-  return encodeTokens(['iso-home-1', user.uid, user.gid, ...groups, user.home, ...ops.flatMap(opTokens)]);
+  return [encodeTokens(['iso-home-1', user.uid, user.gid, ...groups, user.home]), encodeOps(ops)];
 }
 
 function toOutcome(fields: readonly Buffer[]): HomeOutcome {
@@ -151,7 +162,8 @@ export async function withHomes<T>(work: (homes: Homes) => Promise<T>): Promise<
   let program: ReturnType<typeof openHomeProgram> | undefined;
   const act: Homes['act'] = async (user, ops) => {
     const job = encodeJob(user, ops);
-    if (job.length > MAX_JOB_BYTES) throw died(user, 'takes no job of that size');
+    if (job.reduce((size, part) => size + part.length, 0) > MAX_JOB_BYTES)
+      throw died(user, 'takes no job of that size');
     program ??= openHomeProgram();
     return decodeReport(user, ops, await program.send(job));
   };
