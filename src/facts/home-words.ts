@@ -17,14 +17,10 @@ export function describeType(type: string): string {
 }
 
 /** The first `component` parts of a path, as people write it: `~/.local/share`. Pure. */
-export function tildePath(path: string, component = Number.POSITIVE_INFINITY): string {
-  return [
-    '~',
-    ...path
-      .split('/')
-      .filter((part) => part !== '')
-      .slice(0, component),
-  ].join('/');
+export function tildePath(path: string, component?: number): string {
+  if (component === undefined) return path === '' ? '~' : `~/${path}`;
+  const parts = path.split('/').filter((part) => part !== '');
+  return ['~', ...parts.slice(0, component)].join('/');
 }
 
 /** Why an op on a path failed, naming the component that stood in the way. Pure. */
