@@ -75,7 +75,7 @@ export function quotaTests(lab: Lab): void {
     });
 
     it('what its owner takes out of the project is found, told and counted again', async () => {
-      await lab.guest.sh(`${fill('hidden', '5M')} && xfs_io -r -c 'chproj 0' ${STORAGE}/hidden`, asAlice);
+      await lab.guest.sh(`${fill('hidden', '5M')} && /usr/sbin/xfs_io -r -c 'chproj 0' ${STORAGE}/hidden`, asAlice);
       const check = await lab.guest.shell('iso-setup quota alice --check');
       expect(check.status).toBe(2);
       expect(check.stdout).toMatch(

@@ -6,6 +6,7 @@ import { limitTests, shareTests } from './limit-tests.js';
 import { loginTests } from './login-tests.js';
 import { installTests, purgeTests } from './package-tests.js';
 import { provisionTests } from './provision-tests.js';
+import { quotaTests } from './quota-tests.js';
 import { rebootTests } from './reboot-tests.js';
 import { useGuest } from './use-guest.js';
 
@@ -15,6 +16,7 @@ describe.sequential('SELinux, XFS with project quota', () => {
   provisionTests(lab);
   loginTests(lab);
   limitTests(lab);
+  quotaTests(lab);
   shareTests(lab);
   accountTests(lab);
   faultTests(lab);
