@@ -8,6 +8,7 @@ import { installTests, purgeTests } from './package-tests.js';
 import { provisionTests } from './provision-tests.js';
 import { quotaTests } from './quota-tests.js';
 import { rebootTests } from './reboot-tests.js';
+import { selinuxTests } from './selinux-tests.js';
 import { useGuest } from './use-guest.js';
 
 describe.sequential('SELinux, XFS with project quota', () => {
@@ -17,6 +18,7 @@ describe.sequential('SELinux, XFS with project quota', () => {
   loginTests(lab);
   limitTests(lab);
   quotaTests(lab);
+  selinuxTests(lab);
   shareTests(lab);
   accountTests(lab);
   faultTests(lab);
