@@ -7,6 +7,7 @@ import { formatMode } from '../lib/units.js';
 import { makeDirectory, replaceFile } from '../sys/atomic-file.js';
 import { run } from '../sys/exec.js';
 import type { HomeOp, HomeOutcome, Homes } from '../sys/home.js';
+import { runWithPipes } from '../sys/real-pipe.js';
 import { installPolicyModules } from '../sys/selinux.js';
 import { enableLinger, reloadUnits } from '../sys/systemd.js';
 import type { Unsynced } from './checkpoint.js';
@@ -62,6 +63,8 @@ function makeStateFolder(path: string): void {
   made.add(path);
 }
 
+const TOOL_MS = 120_000;
+
 /** Steps on the host. */
 export const hostExecutors: {
   [K in keyof SingleStepArgs]: (args: SingleStepArgs[K], context: ApplyContext) => Promise<void> | StepNote | void;
@@ -79,12 +82,12 @@ export const hostExecutors: {
   'directory.make': ({ path, mode }) => makeDirectory(path, mode),
   'mode.set': ({ path, mode }) => chmodSync(path, mode),
   'setting.set': ({ name, value }) => writeFileSync(`/proc/sys/${name.replaceAll('.', '/')}`, value),
-  'module.load': async ({ name }) => void (await run('modprobe', ['--', name])),
+  'module.load': async ({ name }) => void (await runWithPipes('modprobe', ['--', name], TOOL_MS)),
   'systemd.reload': () => reloadUnits(),
   'linger.enable': ({ name }) => enableLinger(name),
   'selinux.install': ({ modules }) => installPolicyModules(modules),
   'apparmor.load': async ({ path }) => void (await run('apparmor_parser', ['--replace', '--', path])),
-  'audit.load': async () => void (await run('augenrules', ['--load'])),
+  'audit.load': async () => void (await runWithPipes('augenrules', ['--load'], TOOL_MS)),
   'pam.enable': ({ profile }) => updatePam(['--enable', profile]),
   'pam.disable': ({ profile }) => updatePam(['--package', '--remove', profile]),
 };

@@ -1,5 +1,5 @@
 /**
- * Programs that enter an SELinux domain of their own, such as semodule(8) and modprobe(8): Node's pipes are sockets, which
+ * Programs that enter an SELinux domain of their own, such as semodule(8), modprobe(8) and what augenrules(8) starts: Node's pipes are sockets, which
  * the policy takes from them, so that what they print is lost. They get pipes of the kernel's.
  */
 import { spawn } from 'node:child_process';
