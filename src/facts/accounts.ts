@@ -141,25 +141,43 @@ export async function readGroupsOf(files: AccountFiles, account: PasswdEntry): P
   return rest.filter((gid) => ID.test(gid)).map(Number);
 }
 
-/** Which of these ids an account or group of any source has. For the ends of new ranges: sources cannot all be listed. */
+/** Ids or names in one call of getent. */
+const BATCH = 500;
+
+/** The services of an account database beside the files, which are read already (nsswitch.conf(5)). Pure. */
+export function furtherServices(nsswitch: string, database: string): string[] {
+  const line = nsswitch.split('\n').find((text) => text.trimStart().startsWith(`${database}:`)) ?? '';
+  const words = line
+    .slice(line.indexOf(':') + 1)
+    .replace(/#.*$/, '')
+    .replace(/\[[^\]]*\]/g, ' ');
+  return words.split(/\s+/).filter((word) => word !== '' && word !== 'files');
+}
+
+const idsOf = (stdout: string): number[] =>
+  stdout.split('\n').flatMap((line) => (ID.test(line.split(':')[2] ?? '') ? [Number(line.split(':')[2])] : []));
+
+/**
+ * Which of these ids an account or group of the host's other sources has. For the ends of new ranges: such sources cannot
+ * all be listed. The files are not asked again, where each id would cost a reading of the whole file.
+ */
 export async function findTakenIds(ids: readonly number[]): Promise<number[]> {
+  const nsswitch = textOf('/etc/nsswitch.conf');
   const taken: number[] = [];
   for (const database of ['passwd', 'group']) {
-    for (let from = 0; from < ids.length; from += 500) {
-      const keys = ids.slice(from, from + 500).map(String);
-      const { stdout } = await run('getent', ['--', database, ...keys], { accept: [0, 2] });
-      taken.push(
-        ...stdout
-          .split('\n')
-          .flatMap((line) => (ID.test(line.split(':')[2] ?? '') ? [Number(line.split(':')[2])] : [])),
-      );
+    const services = furtherServices(nsswitch, database);
+    if (services.length === 0) continue;
+    for (let from = 0; from < ids.length; from += BATCH) {
+      const keys = ids.slice(from, from + BATCH).map(String);
+      const service = `${database}:${services.join(' ')}`;
+      const { stdout } = await run('getent', ['-s', service, '--', database, ...keys], { accept: [0, 2] });
+      taken.push(...idsOf(stdout));
     }
   }
   return taken;
 }
 
 const LOOK_UP = { accept: [0, 2], timeoutMs: 20_000 };
-const BATCH = 500;
 
 /** All ids of accounts and groups that the host's sources list. */
 export async function listIds(): Promise<number[]> {

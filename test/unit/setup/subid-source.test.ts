@@ -1,5 +1,7 @@
 /** nsswitch.conf and getsubids(1) as libsubid and shadow write and read them. */
+
 import { describe, expect, it } from 'vitest';
+import { furtherServices } from '../../../src/facts/accounts.js';
 import { parseGetsubids, parseSubidSource } from '../../../src/facts/subid-source.js';
 import { IsoError } from '../../../src/lib/errors.js';
 import { createManagedAllocator } from '../../../src/setup/plan-managed.js';
@@ -61,5 +63,17 @@ describe('createManagedAllocator', () => {
     expect(codeOf('nobody-there', 1000)).toBe('subid.missing');
     expect(codeOf('half', 1000)).toBe('subid.missing');
     expect(codeOf('self', 5001)).toBe('subid.overlap');
+  });
+});
+
+describe('services beside the files', () => {
+  it.each([
+    ['passwd: files systemd sss\n', ['systemd', 'sss']],
+    ['# passwd: ldap\n  passwd:\tfiles [NOTFOUND=continue success=return] ldap # last\n', ['ldap']],
+    ['passwd: compat\n', ['compat']],
+    ['group: ldap\n', []],
+    ['', []],
+  ])('of %j are %j', (nsswitch, services) => {
+    expect(furtherServices(nsswitch, 'passwd')).toEqual(services);
   });
 });
