@@ -1,6 +1,5 @@
 /** What the commands of `iso-setup` ask for: plans alone, or one transaction that finishes earlier ones first. */
 import { IsoError } from '../lib/errors.js';
-import { deferUsers } from './deferred.js';
 import { hasJournal, NO_JOURNAL } from './journal-file.js';
 import { planBaseline, setUpHost } from './provision-host.js';
 import { setUpUsers } from './provision-users.js';
@@ -40,13 +39,7 @@ export async function provisionUsers(
       return;
     }
   }
-  const done: string[] = [];
-  const note = (plan: Plan) => {
-    if (plan.error === undefined) done.push(plan.subject);
-    report(plan);
-  };
-  await withTransaction(root, tell, (journal) => setUpUsers(names, { ...alone, dryRun, journal }, note));
-  await deferUsers(root, done);
+  await withTransaction(root, tell, (journal) => setUpUsers(names, { ...alone, dryRun, journal }, report));
 }
 
 /** Puts faulty lines of the files of ranges right, or with `dryRun` plans it. @throws IsoError */

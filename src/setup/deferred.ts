@@ -14,20 +14,26 @@ export function readDeferred(root: string): DeferredFacts {
   return { path, text };
 }
 
-/** Replaces the record by what `change` makes of it. @throws IsoError lock.held, write.failed */
-export async function changeRecord(root: string, change: (now: Deferred) => Deferred): Promise<void> {
-  await withSetupLock(root, async () => {
-    const facts = readDeferred(root);
-    const step = recordStep(facts, change(parseDeferred(facts.text)));
-    if (step?.kind === 'file.remove') rmSync(step.args.path, { force: true });
-    if (step?.kind === 'file.write') {
-      replaceFile(step.args.path, step.args.content, { mode: step.args.mode, uid: 0, gid: 0 });
-    }
-  });
+function replaceRecord(root: string, change: (now: Deferred) => Deferred): void {
+  const facts = readDeferred(root);
+  const step = recordStep(facts, change(parseDeferred(facts.text)));
+  if (step?.kind === 'file.remove') rmSync(step.args.path, { force: true });
+  if (step?.kind === 'file.write') {
+    replaceFile(step.args.path, step.args.content, { mode: step.args.mode, uid: 0, gid: 0 });
+  }
 }
 
-/** Notes users who were set up, when their system does not run: quota, labels and linger wait for its boot. */
-export async function deferUsers(root: string, names: readonly string[]): Promise<void> {
+/** Leaves these users alone on the record, and the host if it is. @throws IsoError lock.held, write.failed */
+export async function keepDeferred(root: string, users: string[]): Promise<void> {
+  await withSetupLock(root, async () => replaceRecord(root, ({ system }) => ({ system, users })));
+}
+
+/**
+ * Notes users who are about to be set up, when their system does not run: quota, labels and linger wait for its boot. Before
+ * they are, so that no run that is killed forgets them; one too many finds nothing to do. Needs the lock of set-up.
+ * @throws IsoError write.failed
+ */
+export function deferUsers(root: string, names: readonly string[]): void {
   if (names.length === 0 || process.geteuid?.() !== 0 || whyNotRunning(root) === undefined) return;
-  await changeRecord(root, ({ system, users }) => ({ system, users: [...new Set([...users, ...names])] }));
+  replaceRecord(root, ({ system, users }) => ({ system, users: [...new Set([...users, ...names])] }));
 }

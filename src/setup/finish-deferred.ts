@@ -2,7 +2,7 @@
 import { IsoError } from '../lib/errors.js';
 import { whyNoSystemd } from '../sys/systemd.js';
 import { type CommandOptions, provisionHost, provisionUsers } from './commands.js';
-import { changeRecord, readDeferred } from './deferred.js';
+import { keepDeferred, readDeferred } from './deferred.js';
 import { parseDeferred } from './plan-deferred.js';
 import type { Plan } from './step.js';
 
@@ -31,5 +31,5 @@ export async function finishDeferred({ tell, report }: FinishOptions): Promise<v
       report(plan);
     },
   });
-  await changeRecord('/', ({ system }) => ({ system, users: waiting }));
+  await keepDeferred('/', waiting);
 }

@@ -2,6 +2,7 @@
 import { type Homes, withHomes } from '../sys/home.js';
 import { applyJobs } from './apply.js';
 import { checkpoint } from './checkpoint.js';
+import { deferUsers } from './deferred.js';
 import type { ApplyContext } from './executors.js';
 import type { Job } from './job.js';
 import type { Journal } from './journal-file.js';
@@ -74,7 +75,14 @@ export async function setUpUsers(
     for (const chunk of chunksOf(users)) {
       const jobs = await planChunk(settled, homes, chunk, { delegation, isUnfinished });
       if (jobs.some(({ plan }) => !plan.error)) delegation = [];
-      if (!dryRun) await applyJobs(jobs, context);
+      if (!dryRun) {
+        const planned = jobs.filter(({ plan }) => !plan.error);
+        deferUsers(
+          root,
+          planned.map(({ plan }) => plan.subject),
+        );
+        await applyJobs(jobs, context);
+      }
       for (const { plan } of jobs) report(plan);
     }
     await checkpoint(context, true);

@@ -7,8 +7,20 @@ import { installed } from '../sys/install.js';
 
 export interface CheckedTemplate {
   render: (values: object) => string;
-  /** Parses rendered text as what it should be. @throws IsoError template.invalid */
-  check: (text: string) => Promise<void>;
+  /** Parses rendered text, of this user's if of one, as what it should be. @throws IsoError template.invalid */
+  check: (text: string, user?: { name: string; home: string }) => Promise<void>;
+}
+
+const PLAIN_NAME = /^(?!(?:true|false|inf|nan)$)[a-z_][\w-]*$/;
+const PLAIN_HOME = /^\/[\w./-]+$/;
+
+/**
+ * The text without what differs from user to user, where that cannot change how it parses: plain words within quotes, keys
+ * and comments are as good as each other, and anywhere else they are equally wrong. Pure.
+ */
+function shapeOf(text: string, user: { name: string; home: string } | undefined): string {
+  if (!user || !PLAIN_NAME.test(user.name) || !PLAIN_HOME.test(user.home)) return text;
+  return text.replaceAll(user.home, '\0home').replaceAll(user.name, '\0name');
 }
 
 async function parseAs(name: string, text: string): Promise<void> {
@@ -27,12 +39,13 @@ export async function readTemplates(root: string, names: readonly string[]): Pro
       name,
       {
         render: (values) => renderers[index]?.(values) ?? '',
-        check: async (text) => {
-          // Most files are the same for all users of a call.
-          if (checked.get(name) === text) return;
+        check: async (text, user) => {
+          // Most files are the same for all users of a call, but for their names.
+          const shape = shapeOf(text, user);
+          if (checked.get(name) === shape) return;
           try {
             await parseAs(name, text);
-            checked.set(name, text);
+            checked.set(name, shape);
           } catch (error) {
             const why = error instanceof Error ? error.message.trim() : String(error);
             throw new IsoError(

@@ -92,11 +92,11 @@ function readState(shared: Shared, stateFile: string, account: PasswdEntry): Use
 }
 
 /** What could be written must parse; what stays as it is need not be parsed again. @throws IsoError template.invalid */
-async function checkRendered(shared: Shared, items: readonly Item[]): Promise<void> {
+async function checkRendered(shared: Shared, items: readonly Item[], user: HomeUser): Promise<void> {
   for (const { step } of items) {
     if (step?.kind !== 'home.write') continue;
     const file = FILES.find(({ path }) => path === step.args.path);
-    if (file) await shared.templates.get(file.template)?.check(step.args.content);
+    if (file) await shared.templates.get(file.template)?.check(step.args.content, user);
   }
 }
 
@@ -167,7 +167,7 @@ async function planCase(shared: Shared, one: UserCase, notes: CaseNotes): Promis
     shared.policy,
     notes.delegation,
   );
-  await checkRendered(shared, items);
+  await checkRendered(shared, items, user);
   const device = entries.get('')?.device ?? 0;
   return { plan: { subject: account.name, uid: account.uid, items }, user, device };
 }

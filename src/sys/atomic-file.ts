@@ -10,6 +10,7 @@ import {
   fchownSync,
   fstatSync,
   fsyncSync,
+  lstatSync,
   mkdirSync,
   openSync,
   readFileSync,
@@ -29,6 +30,8 @@ export function readPlainFile(
   path: string,
   encoding: 'utf8' | 'latin1' = 'utf8',
 ): { text: string; stat: Stats } | undefined {
+  // An error costs a trace of the stack, and of many users most have nothing there.
+  if (!lstatSync(path, { throwIfNoEntry: false })) return undefined;
   let fd: number;
   try {
     fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);

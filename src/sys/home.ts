@@ -6,7 +6,7 @@ import { constants } from 'node:os';
 import { IsoError } from '../lib/errors.js';
 import { errnoName } from './ffi.js';
 import { openHomeProgram } from './home-program.js';
-import { decodeTokens, encodeTokens } from './wire.js';
+import { encodeTokens, tokenReader } from './wire.js';
 
 /** One request. Paths are relative to the home, of plain components; '' is the home itself. */
 export type HomeOp =
@@ -56,7 +56,6 @@ export interface HomeUser {
   home: string;
 }
 
-const FIELDS = 12;
 const MAX_JOB_BYTES = 4 * 2 ** 20;
 
 function opTokens(op: HomeOp): (string | number)[] {
@@ -91,22 +90,21 @@ function encodeJob(user: HomeUser, ops: readonly HomeOp[]): Buffer[] {
   return [encodeTokens(['iso-home-1', user.uid, user.gid, ...groups, user.home]), encodeOps(ops)];
 }
 
-function toOutcome(fields: readonly Buffer[]): HomeOutcome {
-  const number = (index: number) => Number(fields[index]?.toString() ?? 0);
-  const errno = number(0);
+function readOutcome(report: ReturnType<typeof tokenReader>): HomeOutcome {
+  const errno = report.number();
   return {
     error: errno === 0 ? undefined : errnoName(errno),
-    component: number(1),
-    type: fields[2]?.toString() ?? '?',
-    mode: number(3),
-    uid: number(4),
-    gid: number(5),
-    links: number(6),
-    size: number(7),
-    project: number(8),
-    label: fields[9]?.toString() ?? '',
-    content: fields[10]?.toString() ?? '',
-    device: number(11),
+    component: report.number(),
+    type: report.text(),
+    mode: report.number(),
+    uid: report.number(),
+    gid: report.number(),
+    links: report.number(),
+    size: report.number(),
+    project: report.number(),
+    label: report.text(),
+    content: report.text(),
+    device: report.number(),
   };
 }
 
@@ -134,17 +132,22 @@ const ENDS: Record<string, (detail: string) => string> = {
   start: (detail) => `could not start (${detail})`,
 };
 
+/** Instead of the outcomes: "fatal" with a stage and an errno, or what iso-home says of the process's end. */
+function readFatal(user: HomeUser, bytes: Buffer): IsoError | undefined {
+  const report = tokenReader(bytes);
+  if (report.text() !== 'fatal') return undefined;
+  const [stage, detail] = [report.text(), report.text()];
+  return ENDS[stage] ? died(user, ENDS[stage](detail)) : toFatal(user, stage, Number(detail));
+}
+
 function decodeReport(user: HomeUser, ops: readonly HomeOp[], bytes: Buffer): HomeOutcome[] {
-  const tokens = decodeTokens(bytes);
-  if (tokens === undefined) throw died(user, 'gave a report that is cut off');
-  if (tokens[0]?.toString() === 'fatal') {
-    const [, stage = '', detail = ''] = tokens.map(String);
-    throw ENDS[stage] ? died(user, ENDS[stage](detail)) : toFatal(user, stage, Number(detail));
-  }
-  if (tokens.length !== ops.length * FIELDS + 1 || tokens.at(-1)?.toString() !== 'end') {
-    throw died(user, 'did not report on every request');
-  }
-  return ops.map((_, index) => toOutcome(tokens.slice(index * FIELDS, (index + 1) * FIELDS)));
+  const fatal = readFatal(user, bytes);
+  if (fatal) throw fatal;
+  const report = tokenReader(bytes);
+  const outcomes = ops.map(() => readOutcome(report));
+  const end = report.text();
+  if (report.isBroken() || end !== 'end' || !report.isAtEnd()) throw died(user, 'did not report on every request');
+  return outcomes;
 }
 
 /** Works in the homes of many users at once, each by a process of its own. */

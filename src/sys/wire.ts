@@ -29,3 +29,37 @@ export function decodeTokens(bytes: Buffer): Buffer[] | undefined {
   }
   return tokens;
 }
+
+const ZERO = 48;
+
+/** Reads tokens one after the other without a copy of each: reports on many homes have hundreds of them a home. */
+export function tokenReader(bytes: Buffer) {
+  let [start, end, at] = [0, 0, 0];
+  let isBroken = false;
+  const step = (): boolean => {
+    isBroken ||= bytes.length - at < 5;
+    if (isBroken) return false;
+    start = at + 4;
+    end = start + bytes.readUInt32LE(at);
+    isBroken = end >= bytes.length || bytes[end] !== 0;
+    at = end + 1;
+    return !isBroken;
+  };
+  return {
+    /** True once something was asked for that is not there, not whole, or no number. */
+    isBroken: () => isBroken,
+    isAtEnd: () => at === bytes.length,
+    text: (): string => (step() ? bytes.toString('utf8', start, end) : ''),
+    number: (): number => {
+      if (!step()) return 0;
+      let value = 0;
+      for (let index = start; index < end; index += 1) {
+        const digit = (bytes[index] ?? 0) - ZERO;
+        isBroken ||= digit < 0 || digit > 9;
+        value = value * 10 + digit;
+      }
+      isBroken ||= start === end || value > Number.MAX_SAFE_INTEGER;
+      return value;
+    },
+  };
+}

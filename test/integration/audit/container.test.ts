@@ -1,6 +1,7 @@
 /** The rules about containers, on containers of iso-run. */
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Report } from '../../../src/audit/report.js';
 import { findCgroup2 } from '../../../src/facts/kernel.js';
@@ -36,6 +37,7 @@ function end(name: string): void {
   if (status !== 0) throw new Error(stderr);
 }
 
+const labels = existsSync('/sys/fs/selinux/enforce') ? 'pass' : 'notapplicable';
 const limits = findCgroup2()?.unified ? 'pass' : 'notapplicable';
 
 test('a container as iso-run makes it passes every rule, and is gone from the report when it ended', async () => {
@@ -44,6 +46,8 @@ test('a container as iso-run makes it passes every rule, and is gone from the re
   expect(results('web')).toEqual({
     G01: limits,
     G03: limits,
+    M02: labels,
+    M03: labels,
     N05: 'pass',
     R01: 'pass',
     R02: 'pass',

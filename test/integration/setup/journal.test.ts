@@ -64,8 +64,8 @@ describe('a run that was killed', () => {
     ['remove bob', ['remove', 'bob']],
   ])('is finished by `iso-setup %s`, which says so', (_, args) =>
     withRoot(things, [['user', 'bob']], async (root) => {
-      // Its note of ranges, their backups and both files are in place, the note of the user is not.
-      await kill(root, 6);
+      // Its note of ranges, their backups, both files and the note for the first boot are in place, the user's is not.
+      await kill(root, 7);
       expect(existsSync(join(root, 'var/lib/iso/journal'))).toBe(true);
       expect(existsSync(join(root, 'home/alice/.config/containers/seccomp.json'))).toBe(false);
       const { status, stderr } = await run([...args, '--root', root]);
