@@ -42,7 +42,7 @@ function isTorn(content: string, whole: string): boolean {
   return true;
 }
 
-const describe = (mode: number, content: string) => `${formatMode(mode)} ${digestOf(content).slice(0, 12)}`;
+const describe = (mode: number, digest: string) => `${formatMode(mode)} ${digest.slice(0, 12)}`;
 
 /** The edit is kept beside the file, byte by byte or not at all. */
 function judgeReset(content: string, text: { current: string; desired: string }): FileVerdict {
@@ -52,11 +52,14 @@ function judgeReset(content: string, text: { current: string; desired: string })
 
 /** Writes what is absent or what we wrote ourselves; keeps what somebody edited; corrects a mode that is too wide. */
 export function judgeFile(file: FileCase): FileVerdict {
-  const desired = describe(file.mode, file.content);
+  const wanted = digestOf(file.content);
+  const desired = describe(file.mode, wanted);
   if (!file.present) return { action: 'write', current: 'absent', desired, reason: '' };
   const { content, mode } = file.present;
-  const current = describe(mode, content);
-  if (content === file.content) {
+  // What is right already is the common case, and comparing is cheaper than another digest.
+  const isSame = content === file.content;
+  const current = describe(mode, isSame ? wanted : digestOf(content));
+  if (isSame) {
     if (mode === file.mode)
       return { action: 'none', current, desired, reason: `already as rendered, ${formatMode(mode)}` };
     return { action: 'chmod', current, desired, reason: 'its mode differs' };
