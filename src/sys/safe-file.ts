@@ -118,6 +118,19 @@ function ownDescriptor(fd: number): string {
   return `/proc/self/fd/${fd}`;
 }
 
+/**
+ * What an O_PATH descriptor names; when that cannot be told, it is closed. A user may mount FUSE even on the own home, and
+ * such a mount says nothing to root: that is this user's refusal, and no error of a command that is about others too.
+ */
+function statOpened(fd: number): Stats | Refusal {
+  try {
+    return fstatSync(fd);
+  } catch (error) {
+    closeSync(fd);
+    return toRefusal(error);
+  }
+}
+
 function checkFile(stat: Stats, owner: number, maxBytes: number): Refusal | undefined {
   if (stat.isSymbolicLink()) return refuse('symlink', 'it is a symbolic link');
   if (!stat.isFile()) return refuse('kind', 'it is not a regular file');
@@ -189,6 +202,8 @@ export function statSafe(
   if (typeof named !== 'number') return named;
   try {
     return { ok: true, stat: fstatSync(named) };
+  } catch (error) {
+    return toRefusal(error);
   } finally {
     closeSync(named);
   }
@@ -202,7 +217,8 @@ export function openSafeDirectory(
 ): { ok: true; fd: number } | Refusal {
   const fd = tryOpenPath(dirFd, path, options);
   if (typeof fd !== 'number') return fd;
-  const stat = fstatSync(fd);
+  const stat = statOpened(fd);
+  if ('ok' in stat) return stat;
   const refusal = stat.isSymbolicLink()
     ? refuse('symlink', 'it is a symbolic link')
     : !stat.isDirectory()
@@ -252,7 +268,8 @@ export function openHome(home: string, uid: number): { ok: true; fd: number } | 
   } catch (error) {
     return toRefusal(error);
   }
-  const stat = fstatSync(fd);
+  const stat = statOpened(fd);
+  if ('ok' in stat) return stat;
   const refusal =
     stat.uid !== uid
       ? refuse('owner', `${home} belongs to uid ${stat.uid}, not to uid ${uid}`)

@@ -41,3 +41,12 @@ iso-setup user gus >/dev/null
 grep '^gus:' /etc/subuid
 echo "=== as a user"
 setpriv --reuid bob --regid bob --init-groups -- "$node" "$program" status bob --json
+echo "=== closed home"
+# As fusermount3(1) would for bob, who answers nothing: root is told EACCES.
+exec 9<>/dev/fuse
+mount -i -t fuse -o "fd=9,rootmode=40000,user_id=$(id -u bob),group_id=$(id -g bob)" bobs /home/bob
+iso-setup status | grep -E '^(alice|bob) '
+echo "=== quota of a closed home"
+iso-setup quota
+umount /home/bob
+exec 9>&-

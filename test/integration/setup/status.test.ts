@@ -79,6 +79,12 @@ describe('iso-setup status', () => {
   it('works for users too', () => {
     expect(parse(parts['as a user']).users).toMatchObject([{ user: 'bob', provisioned: true }]);
   });
+
+  it('goes on for all others when a user has closed the own home to root with FUSE', () => {
+    expect(parts['closed home']).toMatch(/^alice +\d+ +yes .*\nbob +\d+ +yes /);
+    expect(parts['quota of a closed home']).toMatch(/^bob .*EACCES/m);
+    expect(parts['quota of a closed home']).toMatch(/^alice .*home is on /m);
+  });
 });
 
 describe('ids of a user who is removed', () => {
