@@ -10,12 +10,15 @@ import { PROJECT_FILES, type ProjectFile, type ProjectLines, type ProjectRegiste
 import { readLinesOf, readProjectLines, readProjectRegister } from '../facts/projects.js';
 import { hasErrno, IsoError } from '../lib/errors.js';
 import { makeDirectory, replaceFile } from '../sys/atomic-file.js';
-import { tryLock } from '../sys/flock.js';
+import { mayRootHold, tryLock } from '../sys/flock.js';
 import { findForeignClaim, findStale, linesOf, type ProjectOwner } from './plan-project.js';
 import { STATE_DIR } from './state.js';
 
 const WAIT_MS = 15_000;
 const RETRY_MS = 20;
+/** Who holds a lock is looked up so often; more than once, since it may go from one tool to the next between two looks. */
+const LOOK_MS = 250;
+const LOOKS = 2;
 const NEW_MODE = 0o644;
 
 const etcFile = (root: string, file: ProjectFile) => join(root, 'etc', file);
@@ -35,22 +38,30 @@ function openForLock(path: string): number {
   }
 }
 
-/** A lock on the file that has this name now: whoever held it before may have put another one in its place. */
-function tryLockPath(path: string): number | undefined {
+/**
+ * A lock on the file that has this name now: whoever held it before may have put another one in its place. With `goesOn`
+ * the file as it is, locked or not.
+ */
+function tryLockPath(path: string, goesOn: boolean): { fd: number } | { fd: undefined; inode: number } {
   const fd = openForLock(path);
-  const isCurrent = () => {
-    const now = statSync(path, { throwIfNoEntry: false });
-    return now?.ino === fstatSync(fd).ino;
-  };
-  if (tryLock(fd) && isCurrent()) return fd;
+  const inode = fstatSync(fd).ino;
+  const isCurrent = () => statSync(path, { throwIfNoEntry: false })?.ino === inode;
+  if ((tryLock(fd) || goesOn) && isCurrent()) return { fd };
   closeSync(fd);
-  return undefined;
+  return { fd: undefined, inode };
 }
 
+/** Waits for root's own tools, and not for users, who can lock whatever they can read. */
 async function lock(path: string): Promise<number> {
+  let look = Date.now() + LOOK_MS;
+  let users = 0;
   for (const end = Date.now() + WAIT_MS; ; await sleep(RETRY_MS)) {
-    const fd = tryLockPath(path);
-    if (fd !== undefined) return fd;
+    const tried = tryLockPath(path, users >= LOOKS);
+    if (tried.fd !== undefined) return tried.fd;
+    if (Date.now() > look) {
+      users = mayRootHold(tried.inode) ? 0 : users + 1;
+      look = Date.now() + LOOK_MS;
+    }
     if (Date.now() > end) {
       throw new IsoError('lock.held', `cannot change ${path}`, `it stays locked (waited ${WAIT_MS / 1000} s)`, {
         hint: `see who holds it with \`fuser ${path}\``,

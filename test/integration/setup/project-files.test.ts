@@ -101,17 +101,46 @@ async function hold(path: string): Promise<ChildProcess> {
   return child;
 }
 
+/** Sends descriptor 9 into a socket, from which it is not taken, and closes it (SCM_RIGHTS, unix(7)). */
+const HIDE = [
+  'socketpair($a, $b, AF_UNIX, SOCK_STREAM, 0) or die;',
+  // struct msghdr with one byte and one struct cmsghdr of 20 bytes: level 1 (SOL_SOCKET), type 1 (SCM_RIGHTS).
+  '$byte = "x"; $control = pack("QiiiI", 20, 1, 1, 9, 0); $part = pack("PQ", $byte, 1);',
+  '$message = pack("QLLPQPQLL", 0, 0, 0, $part, 1, $control, 24, 0, 0);',
+  'syscall(46, fileno($a), $message, 0) == 1 or die "sendmsg: $!";',
+  'open(my $own, "<&=", 9); close $own; $| = 1; print "held"; <STDIN>',
+].join(' ');
+
 describe('another program that holds a lock', () => {
   it('is waited for, and what it wrote meanwhile is kept', async () => {
     writeFileSync(etc('projid'), 'db:42\n');
     const holder = await hold(etc('projid'));
     const added = addProjects(root, [alice]);
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    // Long enough to look who it is.
+    await new Promise((resolve) => setTimeout(resolve, 1500));
     expect(read('projid')).toBe('db:42\n');
     writeFileSync(etc('projid'), 'db:42\nlog:43\n');
     holder.stdin?.end('\n');
     await added;
     expect(read('projid')).toBe(`db:42\nlog:43\n${ALICE.projid}\n`);
+  });
+
+  it.each([
+    ['a user, who may read it and so lock it', 'echo held; read line'],
+    // In the end nobody has the locked descriptor: it is on its way through a socket.
+    ['nobody who can be found', `exec perl -MSocket -e '${HIDE}'`],
+  ])('is not waited for when it is that of %s', async (_, script) => {
+    chmodSync(root, 0o755);
+    writeFileSync(etc('projid'), 'db:42\n');
+    chmodSync(etc('projid'), 0o644);
+    const args = ['--reuid', '65533', '--clear-groups', 'sh', '-c', `exec 9<"$0"; flock 9; ${script}`, etc('projid')];
+    const holder = spawn('setpriv', args, { stdio: ['pipe', 'pipe', 'inherit'] });
+    await once(holder.stdout, 'data');
+    const since = performance.now();
+    expect(await addProjects(root, [alice])).toEqual(new Map());
+    expect(performance.now() - since).toBeLessThan(5000);
+    expect(read('projid')).toBe(`db:42\n${ALICE.projid}\n`);
+    holder.stdin.end('\n');
   });
 });
 
