@@ -2,7 +2,7 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { asIsoError, IsoError } from '../lib/errors.js';
-import type { HomeUser } from '../sys/home.js';
+import type { Homes, HomeUser } from '../sys/home.js';
 import { syncFileSystem } from '../sys/sync.js';
 import type { ApplyContext } from './executors.js';
 import type { Job } from './job.js';
@@ -22,6 +22,9 @@ export interface Unsynced {
 /** So many users may have to be looked at again after a power cut. */
 const EVERY = 1024;
 
+/** So many users of a file system are asked to sync it, one after the other. */
+const ASKED = 4;
+
 const foldersOf = (items: readonly Item[]): string[] => {
   const wrote = (test: (step: NonNullable<Item['step']>) => boolean) =>
     items.some(({ step, state }) => state === 'done' && step !== undefined && test(step));
@@ -36,18 +39,39 @@ export function toUnsynced({ plan, user, device }: Job): Unsynced {
   return { subject: plan.subject, user: wroteHome ? user : undefined, device, folders: foldersOf(plan.items) };
 }
 
-/** One user of each file system asks for it, as themselves. Returns why that failed, by device. */
+/** Why a file system could not be synced as this user, if so. */
+async function whyUnsynced(homes: Homes, device: number | undefined, user: HomeUser): Promise<string | undefined> {
+  try {
+    const [outcome] = await homes.act(user, [{ op: 'sync', path: '' }]);
+    if (outcome?.error !== undefined) return outcome.error;
+    const isOther = device !== undefined && outcome?.device !== device;
+    return isOther ? `another file system is mounted on ${user.home} by now` : undefined;
+  } catch (thrown) {
+    const error = asIsoError(thrown);
+    if (error.code === 'internal') throw thrown;
+    return error.why;
+  }
+}
+
+/**
+ * One user of each file system asks for it, as themselves. That process is the user's, who can kill it or mount something
+ * over the home, so that a failure becomes one of others only when several were asked. Returns why that failed, by device.
+ */
 async function syncHomes({ homes, unsynced }: ApplyContext): Promise<Map<number | undefined, string>> {
-  const users = new Map(unsynced.flatMap(({ user, device }) => (user ? [[device, user] as const] : [])));
+  const users = new Map<number | undefined, HomeUser[]>();
+  for (const { user, device } of unsynced) {
+    const asked = users.get(device) ?? [];
+    if (user && asked.length < ASKED) users.set(device, [...asked, user]);
+  }
   const failures = new Map<number | undefined, string>();
-  const sync = async ([device, user]: readonly [number | undefined, HomeUser]) => {
-    try {
-      const [outcome] = await homes.act(user, [{ op: 'sync', path: '' }]);
-      if (outcome?.error !== undefined) failures.set(device, outcome.error);
-    } catch (thrown) {
-      const error = asIsoError(thrown);
-      if (error.code === 'internal') throw thrown;
-      failures.set(device, error.why);
+  const sync = async ([device, asked]: readonly [number | undefined, readonly HomeUser[]]) => {
+    for (const user of asked) {
+      const why = await whyUnsynced(homes, device, user);
+      if (why === undefined) {
+        failures.delete(device);
+        return;
+      }
+      failures.set(device, why);
     }
   };
   await Promise.all([...users].map(sync));
