@@ -97,7 +97,12 @@ export async function setUpUsers(given: readonly string[], options: SetupCliOpti
   // It is of the two files, not of a user.
   if (repair) printer.report(repair.plan, 'files');
   if (names.length > 0)
-    await provisionUsers(names, { ...settings, repair: repair?.lines, isReset: options.reset === true });
+    await provisionUsers(names, {
+      ...settings,
+      repair: repair?.lines,
+      isReset: options.reset === true,
+      isShort: options.selected === true,
+    });
   printer.end();
 }
 

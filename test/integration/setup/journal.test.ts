@@ -57,6 +57,9 @@ const kill = (root: string, when: number) =>
     install,
   );
 
+// Whom the policy means, by default.
+const hooked: Thing[] = [...things, { path: 'etc/login.defs', type: 'file', content: 'UID_MAX 80000\n' }];
+
 describe('a run that was killed', () => {
   it.each([
     ['user bob', ['user', 'bob']],
@@ -75,6 +78,22 @@ describe('a run that was killed', () => {
       expect(await run(['user', 'alice', '--check', '--root', root])).toMatchObject({ status: 0, stderr: '' });
     }),
   );
+
+  it('is left to another run by the hooks, whose time is short: a home that never answers is no matter of others', () =>
+    withRoot(hooked, [], async (root) => {
+      // As its user could make it with FUSE, or by stopping the process: nothing in it is looked at.
+      const host: JournalRecord = { kind: 'intent', command: 'system', subject: 'host', steps: [] };
+      const text = formatRecords([header, intent({}), host]);
+      placeJournal(root, text);
+      expect(await run(['user', '--selected', 'bob', '--root', root])).toMatchObject({ status: 0, stderr: '' });
+      expect(existsSync(join(root, 'home/bob/.config/containers/seccomp.json'))).toBe(true);
+      expect(existsSync(join(root, 'home/alice/.config'))).toBe(false);
+      expect(readFileSync(join(root, 'var/lib/iso/journal'), 'utf8').startsWith(text)).toBe(true);
+      const own = await run(['user', '--selected', 'alice', '--root', root]);
+      expect(own.stderr).toBe('iso-setup: finished the set-up of alice that an earlier run began\n');
+      expect((await run(['user', 'bob', '--root', root])).stderr).toContain('the set-up of host that an earlier run');
+      expect(existsSync(join(root, 'var/lib/iso/journal'))).toBe(false);
+    }));
 
   it('between the two files of ranges leaves both replaced in the end, or none', () =>
     withRoot(things, [], async (root) => {
