@@ -3,6 +3,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openHomeProgram } from '../../../src/sys/home-program.js';
 import { installed } from '../../../src/sys/install.js';
 import { decodeTokens, encodeTokens } from '../../../src/sys/wire.js';
 
@@ -194,6 +195,24 @@ describe('iso-home', () => {
     expect(ends).toHaveLength(20);
     expect(ends).toContain('time');
     expect(ends.filter((end) => !['end', 'time'].includes(end ?? ''))).toEqual([]);
+  });
+
+  it('is not taken for silent when it was this process that did not listen', async () => {
+    const { send, close } = openHomeProgram(1000);
+    try {
+      const own = job('observe', '');
+      await send([own]);
+      // Behind an answer, as a walk through a tree is: timers come before the next one is read.
+      const answer = send([own]);
+      spawnSync('sleep', ['2.5']);
+      expect(
+        decodeTokens(await answer)
+          ?.at(-1)
+          ?.toString(),
+      ).toBe('end');
+    } finally {
+      await close();
+    }
   });
 
   it.each([
