@@ -1,5 +1,6 @@
 /** The same host with AppArmor instead of SELinux. */
 import { describe, expect, it } from 'vitest';
+import { faultTests } from './fault-tests.js';
 import { limitValueTest } from './limit-tests.js';
 import { loginTests } from './login-tests.js';
 import { installTests, purgeTests } from './package-tests.js';
@@ -17,5 +18,6 @@ describe.sequential('AppArmor, XFS with project quota', () => {
   loginTests(lab);
   limitValueTest(lab);
   podmanTests(lab);
+  faultTests(lab);
   purgeTests(lab);
 });

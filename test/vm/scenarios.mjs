@@ -4,12 +4,14 @@
  * @typedef {object} Scenario
  * @property {string} suite Debian release
  * @property {string} kernel words of the kernel's command line
+ * @property {boolean} [apparmor] a host of AppArmor, which has no SELinux policy installed
  * @property {boolean} [ext4Home] a second disk, ext4, mounted on /home
  * @property {string} about what it is for
  */
 
 const QUOTA = 'rootflags=prjquota';
 const SELINUX = 'security=selinux selinux=1 enforcing=1';
+const APPARMOR = 'security=apparmor';
 
 /** @type {Record<string, Scenario>} */
 export const scenarios = {
@@ -19,6 +21,17 @@ export const scenarios = {
     kernel: `${QUOTA} ${SELINUX}`,
     about: 'Debian 13, SELinux enforcing, XFS with project quota',
   },
-  apparmor: { suite: 'bookworm', kernel: `${QUOTA} security=apparmor`, about: 'AppArmor, XFS with project quota' },
-  ext4: { suite: 'bookworm', kernel: 'security=apparmor', ext4Home: true, about: 'home on ext4 without project quota' },
+  apparmor: {
+    suite: 'bookworm',
+    kernel: `${QUOTA} ${APPARMOR}`,
+    apparmor: true,
+    about: 'AppArmor, XFS with project quota',
+  },
+  ext4: {
+    suite: 'bookworm',
+    kernel: APPARMOR,
+    apparmor: true,
+    ext4Home: true,
+    about: 'home on ext4 without project quota',
+  },
 };

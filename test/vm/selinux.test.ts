@@ -1,7 +1,6 @@
 /** The main scenario: SELinux enforcing, XFS with project quota, cgroup v2, systemd. */
 import { describe } from 'vitest';
 import { accountTests } from './account-tests.js';
-import { faultTests } from './fault-tests.js';
 import { limitTests, shareTests } from './limit-tests.js';
 import { loginTests } from './login-tests.js';
 import { installTests, purgeTests } from './package-tests.js';
@@ -21,7 +20,6 @@ describe.sequential('SELinux, XFS with project quota', () => {
   selinuxTests(lab);
   shareTests(lab);
   accountTests(lab);
-  faultTests(lab);
   rebootTests(lab);
   purgeTests(lab);
 });
