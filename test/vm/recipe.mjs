@@ -35,7 +35,13 @@ const MASKED = [
   'e2scrub_all.timer',
   'fstrim.timer',
   'dpkg-db-backup.timer',
-  ...['podman.service', 'podman.socket', 'podman-auto-update.timer', 'podman-restart.service'],
+  ...[
+    'podman.service',
+    'podman.socket',
+    'podman-auto-update.timer',
+    'podman-restart.service',
+    'podman-clean-transient.service',
+  ],
 ];
 
 /** Files of the guest: path to content. `key` is the public half of the lab's key. */
