@@ -2,7 +2,7 @@
 import { realpathSync } from 'node:fs';
 import { readPlainFile } from '../sys/atomic-file.js';
 import { readProject } from '../sys/quota.js';
-import { type TagFindings, walkTree } from '../sys/tag.js';
+import { type TreeFindings, walkTree } from '../sys/tree.js';
 import { TREE } from './container-record.js';
 import { absent, denied, type Fact, failed, measured } from './fact.js';
 import { readProjectQuota } from './mounts-quota.js';
@@ -42,7 +42,7 @@ export function readUsedPercent(fd: number, { name }: ProvisionedUser): Fact {
   });
 }
 
-function faultsOf({ uncounted, uncountedBytes, failed: errors, error, example }: TagFindings): Fact {
+function faultsOf({ uncounted, uncountedBytes, failed: errors, error, example }: TreeFindings): Fact {
   const first = example === '.' ? `~/${TREE}` : `~/${TREE}/${example}`;
   if (errors > 0) {
     const why = `${errors} entries of the tree could not be looked at (${error}), first ${first}`;

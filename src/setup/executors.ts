@@ -11,6 +11,7 @@ import { runWithPipes } from '../sys/real-pipe.js';
 import { installPolicyModules } from '../sys/selinux.js';
 import { enableLinger, reloadUnits } from '../sys/systemd.js';
 import type { Unsynced } from './checkpoint.js';
+import { clearTree } from './clear-tree.js';
 import type { Command } from './journal.js';
 import type { Journal } from './journal-file.js';
 import { quotaExecutors } from './quota-executors.js';
@@ -74,6 +75,7 @@ export const hostExecutors: {
     replaceFile(path, formatState(state), { mode: 0o600, ...ROOT, isUnsynced: 'uid' in state });
   },
   ...quotaExecutors,
+  'tree.clear': clearTree,
   'subids.remove': async ({ owner, root, release }, { journal }) =>
     void (await removeRanges(root, owner, release, journal)),
   'file.remove': ({ path }) => rmSync(path, { force: true }),
@@ -116,12 +118,8 @@ export function homeFailure(
   const { path } = step.args;
   const fail = (code: ErrorCode, why: string) =>
     new IsoError(code, `cannot ${step.kind.slice('home.'.length)} ${tildePath(path)} of ${owner.name}`, why);
-  if (outcome.error === 'ENOTEMPTY' && step.kind === 'home.empty') {
-    return fail(
-      'step.failed',
-      `${outcome.size} entries could not be removed: they belong to subordinate ids or are in use`,
-    );
-  }
+  // What the user cannot remove is root's to remove, or to say why not.
+  if (outcome.error === 'ENOTEMPTY' && step.kind === 'home.empty') return undefined;
   if (outcome.error !== undefined) {
     const code = UNSAFE.includes(outcome.error) ? 'home.unsafe' : 'write.failed';
     return fail(

@@ -3,6 +3,7 @@ import type { HomeFacts } from '../facts/home.js';
 import { describeType, tildePath } from '../facts/home-words.js';
 import type { ProjectLines } from '../facts/project-lines.js';
 import type { ProjectLimits } from '../sys/quota.js';
+import type { TreeOwner } from '../sys/tree.js';
 import { CONFIG, FILES, TREE } from './desired-user.js';
 import { digestOf } from './plan-files.js';
 import { formatLimits } from './plan-quota.js';
@@ -26,6 +27,8 @@ export interface RemoveFacts {
   lines: Record<IdKind, { present: string[]; ours: string[] }>;
   /** Undefined when the account or its home is gone, or its data stays. */
   home: HomeFacts | undefined;
+  /** Whose tree it is; known when the home is. */
+  owner: TreeOwner | undefined;
   purge: boolean;
   /** Nothing that could have the ids stays, so others may get them. */
   isReleased: boolean;
@@ -49,7 +52,7 @@ function planLines({ name, root, lines, isReleased: release }: RemoveFacts): Ite
   });
 }
 
-function planData({ home, purge, deployed }: RemoveFacts): Item[] {
+function planData({ home, owner, purge, deployed }: RemoveFacts): Item[] {
   const text = (path: string, current: string): ItemText => ({
     kind: 'data',
     subject: tildePath(path),
@@ -60,7 +63,7 @@ function planData({ home, purge, deployed }: RemoveFacts): Item[] {
     const kept = text(TREE, 'kept');
     return [item.unchanged('create', { ...kept, desired: 'kept' }, 'data stays without --purge')];
   }
-  if (!home) return [item.unchanged('create', text(TREE, 'absent'), 'the account or its home is gone')];
+  if (!home || !owner) return [item.unchanged('create', text(TREE, 'absent'), 'the account or its home is gone')];
   const items: Item[] = [];
   for (const { path } of FILES) {
     const entry = home.get(path);
@@ -73,6 +76,8 @@ function planData({ home, purge, deployed }: RemoveFacts): Item[] {
   if (tree?.error === undefined && tree?.type === 'd') {
     const args = { path: TREE };
     items.push(item.todo('create', text(`${TREE}/*`, 'present'), { kind: 'home.empty', args }));
+    const rest: ItemText = { ...text(`${TREE}/*`, 'files of subordinate ids'), kind: 'mapped data' };
+    items.push(item.todo('create', rest, { kind: 'tree.clear', args: owner }));
     items.push(item.todo('create', text(TREE, 'present'), { kind: 'home.rmdir', args }));
   } else {
     const current = tree && tree.error === undefined ? describeType(tree.type) : 'absent';

@@ -5,7 +5,7 @@ import { IsoError } from '../lib/errors.js';
 import { formatSize, parseSize } from '../lib/units.js';
 import type { Policy } from '../policy/policy.js';
 import type { ProjectQuota } from '../sys/quota.js';
-import type { TagFindings } from '../sys/tag.js';
+import type { TreeFindings } from '../sys/tree.js';
 import { desiredLimits, TREE } from './desired-user.js';
 import { limitItem } from './plan-quota.js';
 import type { DeclaredQuota } from './quota-state.js';
@@ -112,7 +112,7 @@ export function planQuotaChange(
 }
 
 /** Files that are charged to the project and were not met in the tree: moved out of it, or given away by others. */
-function elsewhere({ quota }: QuotaTarget, { counted, special }: TagFindings): string {
+function elsewhere({ quota }: QuotaTarget, { counted, special }: TreeFindings): string {
   const count = quota.usedInodes - counted - special;
   return count > 0 ? `${count} more are charged to it from elsewhere or deleted and still open` : '';
 }
@@ -121,7 +121,7 @@ function elsewhere({ quota }: QuotaTarget, { counted, special }: TagFindings): s
  * What is not counted though it lies in the tree: its owner can do that outside of a user namespace, and the kernel does
  * not object. `repair` puts it back.
  */
-function filesItem(target: QuotaTarget, found: TagFindings, repair: boolean): Item {
+function filesItem(target: QuotaTarget, found: TreeFindings, repair: boolean): Item {
   const { uid, home, project, uids } = target;
   const all = `all in project ${project}`;
   const text: ItemText = { kind: 'quota', subject: `${tildePath(TREE)}/*`, current: all, desired: all };
@@ -142,7 +142,7 @@ function filesItem(target: QuotaTarget, found: TagFindings, repair: boolean): It
 export function planQuotaCheck(
   target: QuotaTarget,
   policy: Policy['quota'],
-  found: TagFindings,
+  found: TreeFindings,
   repair: boolean,
 ): Item[] {
   return [

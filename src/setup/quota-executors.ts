@@ -3,7 +3,7 @@ import { closeSync, constants, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeDirectory, readPlainFile, replaceFile } from '../sys/atomic-file.js';
 import { setProjectLimits } from '../sys/quota.js';
-import { type TagFindings, type TagRequest, walkTree } from '../sys/tag.js';
+import { type TreeFindings, type TreeRequest, walkTree } from '../sys/tree.js';
 import { removeProjectLines } from './project-files.js';
 import { formatQuotas, parseQuotas, QUOTA_FILE } from './quota-state.js';
 import { describeLeft, describeUncounted, plural } from './quota-words.js';
@@ -13,9 +13,9 @@ import type { HostStepArgs, StepNote } from './step.js';
 const MAX_PASSES = 3;
 
 /** Twice, since a file may be moved from where the walk has not been to where it has; what is done is passed over quickly. */
-function tag(request: TagRequest): StepNote {
+function tag(request: TreeRequest): StepNote {
   let changed = 0;
-  let last: TagFindings | undefined;
+  let last: TreeFindings | undefined;
   for (let pass = 0; pass < MAX_PASSES && (pass < 2 || last?.changed !== 0); pass += 1) {
     last = walkTree(request);
     changed += last.changed;

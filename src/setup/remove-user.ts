@@ -89,12 +89,11 @@ async function readFacts(
   if (!known && !hasLines && uid === undefined) {
     throw new IsoError('user.unknown', `cannot remove ${name}`, 'no account and no subordinate range has this name');
   }
-  const noted = parseSubids(ID_KINDS.flatMap((id) => lines[id].ours).join('\n'));
-  const present = ID_KINDS.flatMap((id) =>
-    rangesOf(readSubidFile(root, id), { name, uid: known ? known.account.uid : -1 }),
-  );
-  const ranges = [...present, ...noted.flatMap((line) => (line.kind === 'range' ? [line] : []))];
-  const running = root === '/' ? findProcessIn(ranges) : undefined;
+  const ranges = (id: IdKind) => {
+    const noted = parseSubids(lines[id].ours.join('\n')).flatMap((line) => (line.kind === 'range' ? [line] : []));
+    return [...rangesOf(readSubidFile(root, id), { name, uid: known ? known.account.uid : -1 }), ...noted];
+  };
+  const running = root === '/' ? findProcessIn(ID_KINDS.flatMap(ranges)) : undefined;
   if (running) {
     throw new IsoError(
       'container.running',
@@ -120,6 +119,7 @@ async function readFacts(
       root,
       lines,
       home,
+      owner: known?.user && { uid: known.user.uid, home: known.user.home, tree: TREE, ranges: ranges('uid') },
       purge,
       isReleased,
       quota,

@@ -3,7 +3,7 @@ import { asIsoError, IsoError } from '../lib/errors.js';
 import type { Policy } from '../policy/policy.js';
 import { readPolicy } from '../policy/read-policy.js';
 import { withHomes } from '../sys/home.js';
-import { walkTree } from '../sys/tag.js';
+import { walkTree } from '../sys/tree.js';
 import { applyAll } from './apply.js';
 import { TREE } from './desired-user.js';
 import { planQuotaChange, planQuotaCheck, type QuotaChange, type QuotaTarget } from './plan-set-quota.js';

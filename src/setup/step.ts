@@ -4,7 +4,7 @@ import type { RangeFault } from '../facts/range-faults.js';
 import type { IdRange } from '../facts/subids.js';
 import type { ErrorRecord } from '../lib/errors.js';
 import type { ProjectLimits } from '../sys/quota.js';
-import type { TagRequest } from '../sys/tag.js';
+import type { TreeOwner, TreeRequest } from '../sys/tree.js';
 import type { ProjectOwner } from './plan-project.js';
 import type { IdKind } from './plan-subids.js';
 import type { DeclaredQuota } from './quota-state.js';
@@ -23,7 +23,7 @@ export interface HomeStepArgs {
   /** Reads a directory back and compares. */
   'home.verify': { path: string; mode: number };
   'home.unlink': { path: string };
-  /** Removes all that lies below a directory. */
+  /** Removes what lies below a directory, as far as its owner may. */
   'home.empty': { path: string };
   'home.rmdir': { path: string };
 }
@@ -40,7 +40,9 @@ export interface HostStepArgs {
   /** The name of a user's quota project and its tree, in /etc/projid and /etc/projects. */
   'project.record': { root: string; owner: ProjectOwner; id: number };
   /** Puts what is in the tree already into its project. */
-  'project.tag': TagRequest;
+  'project.tag': TreeRequest;
+  /** Removes what is left below a container tree: files of subordinate ids. */
+  'tree.clear': TreeOwner;
   /** Takes lines of /etc/projid and /etc/projects back. */
   'project.forget': { root: string; lines: ProjectLines };
   /** Remembers what was declared for a user over the policy; nothing declared is forgotten. */

@@ -1,6 +1,6 @@
 /** A real user of this machine: made, set up, set up again, edited, taken back. */
 import { spawnSync } from 'node:child_process';
-import { appendFileSync, readFileSync, statSync } from 'node:fs';
+import { appendFileSync, chownSync, mkdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FILES, PRIVATE_DIRECTORIES } from '../../../src/setup/desired-user.js';
@@ -111,12 +111,17 @@ describe('a user of this machine', () => {
   });
 
   it('is taken back: first the ranges, then on request the data, never what the user wrote', () => {
+    const start = Number(run('getsubids', user.name).stdout.split(' ')[2]);
+    const mapped = join(user.home, '.local/share/containers/storage/mapped');
+    mkdirSync(join(mapped, 'closed'), { recursive: true, mode: 0 });
+    for (const path of [join(mapped, 'closed'), mapped]) chownSync(path, start + 33, start + 33);
     expect(isoSetup(['remove', user.name]).status).toBe(0);
     expect(run('getsubids', user.name).status).not.toBe(0);
     expect(statSync(join(user.home, '.local/share/containers/storage')).isDirectory()).toBe(true);
     expect(show().status).toBe(0);
     const purged = isoSetup(['remove', user.name, '--purge', '--json']);
     expect([purged.status, purged.stderr]).toEqual([0, '']);
+    expect(purged.stdout).toContain('entries of subordinate ids');
     expect(() => statSync(join(user.home, '.local/share/containers'))).toThrow(/ENOENT/);
     expect(() => statSync(join(user.home, '.config/containers/policy.json'))).toThrow(/ENOENT/);
     expect(readFileSync(join(user.home, '.config/containers/containers.conf'), 'utf8')).toMatch(/# mine\n$/);

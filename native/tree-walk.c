@@ -1,6 +1,9 @@
-/* The walk of iso-tag: every directory before what is in it, so that what is made meanwhile inherits the project. */
+/*
+ * The walk of iso-tree. A directory is tagged before what is in it, so that what is made meanwhile inherits the project,
+ * and removed after it.
+ */
 #include "home.h"
-#include "tag.h"
+#include "tree.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -33,7 +36,7 @@ struct place {
 };
 
 struct walk {
-  const struct tag_request *request;
+  const struct tree_request *request;
   struct findings *findings;
 };
 
@@ -69,7 +72,7 @@ static void note_uncounted(struct walk *walk, const struct place *place, const s
   keep_example(walk, place);
 }
 
-static int is_own(const struct tag_request *request, uid_t uid) {
+static int is_own(const struct tree_request *request, uid_t uid) {
   if (uid == request->uid) return 1;
   for (size_t i = 0; i < request->range_count; i++) {
     if (uid >= request->ranges[i].start && uid - request->ranges[i].start < request->ranges[i].count) return 1;
@@ -97,7 +100,7 @@ static int tag_opened(struct walk *walk, int fd, const struct stat *stat, const 
     walk->findings->counted++;
     return 0;
   }
-  if (!walk->request->change) {
+  if (walk->request->mode != TREE_TAG) {
     note_uncounted(walk, place, stat);
     return 0;
   }
@@ -119,7 +122,7 @@ static void tag_special(struct walk *walk, int path_fd, const struct stat *stat,
     walk->findings->special++;
   } else if (now.projid == walk->request->project) {
     walk->findings->counted++;
-  } else if (!walk->request->change) {
+  } else if (walk->request->mode != TREE_TAG) {
     note_uncounted(walk, place, stat);
   } else {
     now.projid = walk->request->project;
@@ -129,6 +132,17 @@ static void tag_special(struct walk *walk, int path_fd, const struct stat *stat,
 }
 
 static void enter(struct walk *walk, int dir_fd, const struct place *place);
+
+static uint64_t count_left(const struct findings *findings) {
+  return findings->foreign + findings->mounts + findings->deep + findings->failed;
+}
+
+/* A name in a directory of the user, who may remove it, whatever it is. `left` is what was left before its own content. */
+static void remove_name(struct walk *walk, int dir_fd, const struct place *place, int flags, uint64_t left) {
+  if (unlinkat(dir_fd, place->name, flags) == 0) walk->findings->changed++;
+  /* What keeps a directory from being empty was counted, or has come meanwhile. */
+  else if (errno != ENOTEMPTY || left == count_left(walk->findings)) note_failure(walk, place, -errno);
+}
 
 static void visit(struct walk *walk, int dir_fd, const struct place *place) {
   struct stat stat;
@@ -143,13 +157,17 @@ static void visit(struct walk *walk, int dir_fd, const struct place *place) {
     walk->findings->foreign++;
     return;
   }
+  const int clears = walk->request->mode == TREE_CLEAR;
+  const uint64_t left = count_left(walk->findings);
+  if (clears && !S_ISDIR(stat.st_mode)) return remove_name(walk, dir_fd, place, 0, left);
   if (!S_ISREG(stat.st_mode) && !S_ISDIR(stat.st_mode)) return tag_special(walk, path_fd, &stat, place);
   int fd = reopen(dir_fd, place->name, &stat);
   if (fd < 0) return note_failure(walk, place, fd);
-  int error = tag_opened(walk, fd, &stat, place);
+  int error = clears ? 0 : tag_opened(walk, fd, &stat, place);
   if (error) note_failure(walk, place, error);
   if (S_ISDIR(stat.st_mode)) enter(walk, fd, place);
   else (void)close(fd);
+  if (clears && place->above) remove_name(walk, dir_fd, place, AT_REMOVEDIR, left);
 }
 
 /* What is in a directory; takes the descriptor. */
@@ -168,7 +186,7 @@ static void enter(struct walk *walk, int dir_fd, const struct place *place) {
   (void)closedir(list);
 }
 
-void tag_walk(int tree_fd, const struct tag_request *request, struct findings *ret) {
+void tree_walk(int tree_fd, const struct tree_request *request, struct findings *ret) {
   struct walk walk = {.request = request, .findings = ret};
   const struct place top = {.name = "."};
   visit(&walk, tree_fd, &top);

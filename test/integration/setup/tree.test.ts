@@ -1,9 +1,8 @@
-/** iso-tag on a real XFS: what gets the project, what is left alone, and that nothing outside of the tree is touched. */
+/** iso-tree's tagging on a real XFS: what gets the project, what is left alone, and that nothing outside of the tree is touched. */
 import { execFileSync, spawnSync } from 'node:child_process';
 import {
   chmodSync,
   chownSync,
-  lchownSync,
   linkSync,
   mkdirSync,
   mkdtempSync,
@@ -17,20 +16,18 @@ import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { readHomeQuota } from '../../../src/facts/home-quota.js';
 import { installed } from '../../../src/sys/install.js';
-import { type TagRequest, walkTree } from '../../../src/sys/tag.js';
+import { type TreeRequest, walkTree } from '../../../src/sys/tree.js';
 import { decodeTokens, encodeTokens } from '../../../src/sys/wire.js';
+import { directory, file, makeHome, own, SUBORDINATE, TREE, UID } from './owned-files.js';
 
-const UID = 70001;
-const SUBORDINATE = 600_000;
 const PROJECT = 0x40000000 + UID;
-const TREE = '.local/share/containers';
 let place: string;
 let home: string;
 
 const run = (program: string, ...args: string[]) => execFileSync(program, args, { encoding: 'utf8' });
 
 beforeAll(() => {
-  place = mkdtempSync('/var/tmp/iso-tag-test.');
+  place = mkdtempSync('/var/tmp/iso-tree-test.');
   chmodSync(place, 0o755);
   const disk = join(place, 'disk');
   writeFileSync(disk, '');
@@ -46,29 +43,11 @@ afterAll(() => {
 
 const at = (path: string) => join(home, TREE, path);
 
-function own(path: string, uid = UID): string {
-  lchownSync(path, uid, uid);
-  return path;
-}
-
-function directory(path: string, uid = UID): string {
-  mkdirSync(path, { recursive: true, mode: 0o700 });
-  return own(path, uid);
-}
-
-function file(path: string, uid = UID): string {
-  writeFileSync(path, 'content');
-  return own(path, uid);
-}
-
 beforeEach(() => {
-  home = mkdtempSync(join(place, 'mnt/home.'));
-  chmodSync(home, 0o700);
-  own(home);
-  for (const part of ['.local', '.local/share', TREE]) directory(join(home, part));
+  home = makeHome(join(place, 'mnt'));
 });
 
-const request = (over: Partial<TagRequest> = {}): TagRequest => ({
+const request = (over: Partial<TreeRequest> = {}): TreeRequest => ({
   mode: 'tag',
   uid: UID,
   project: PROJECT,
@@ -220,23 +199,24 @@ describe('a file system that limits nothing', () => {
   });
 });
 
-describe('iso-tag refuses before the first system call on the tree', () => {
-  const head = ['iso-tag-1', 'tag', UID, PROJECT, '/', TREE];
+describe('iso-tree refuses before the first system call on the tree', () => {
+  const head = ['iso-tree-1', 'tag', UID, PROJECT, '/', TREE];
   it.each([
     ['nothing at all', []],
-    ['another version', ['iso-tag-2', ...head.slice(1), 0]],
-    ['an unknown mode', ['iso-tag-1', 'untag', ...head.slice(2), 0]],
-    ['uid 0', ['iso-tag-1', 'tag', 0, ...head.slice(3), 0]],
-    ['project 0', ['iso-tag-1', 'tag', UID, 0, ...head.slice(4), 0]],
-    ['a project of too many bits', ['iso-tag-1', 'tag', UID, 2 ** 32, ...head.slice(4), 0]],
-    ['a relative home', ['iso-tag-1', 'tag', UID, PROJECT, 'home', TREE, 0]],
-    ['a path out of the home', ['iso-tag-1', 'tag', UID, PROJECT, '/', '../etc', 0]],
-    ['the home itself', ['iso-tag-1', 'tag', UID, PROJECT, '/', '', 0]],
+    ['another version', ['iso-tree-2', ...head.slice(1), 0]],
+    ['an unknown mode', ['iso-tree-1', 'untag', ...head.slice(2), 0]],
+    ['uid 0', ['iso-tree-1', 'tag', 0, ...head.slice(3), 0]],
+    ['project 0', ['iso-tree-1', 'tag', UID, 0, ...head.slice(4), 0]],
+    ['clear with a project', ['iso-tree-1', 'clear', ...head.slice(2), 0]],
+    ['a project of too many bits', ['iso-tree-1', 'tag', UID, 2 ** 32, ...head.slice(4), 0]],
+    ['a relative home', ['iso-tree-1', 'tag', UID, PROJECT, 'home', TREE, 0]],
+    ['a path out of the home', ['iso-tree-1', 'tag', UID, PROJECT, '/', '../etc', 0]],
+    ['the home itself', ['iso-tree-1', 'tag', UID, PROJECT, '/', '', 0]],
     ['fewer ranges than it says', [...head, 2, 600000, 65536]],
     ["a range with root's id", [...head, 1, 0, 65536]],
     ['a token too many', [...head, 0, 'x']],
   ])('%s', (_, tokens) => {
-    const { stdout, status } = spawnSync(installed('iso-tag'), [], { input: encodeTokens(tokens) });
+    const { stdout, status } = spawnSync(installed('iso-tree'), [], { input: encodeTokens(tokens) });
     expect(decodeTokens(stdout)?.slice(0, 2).map(String)).toEqual(['fatal', 'decode']);
     expect(status).toBe(1);
   });

@@ -1,28 +1,33 @@
-/* iso-tag: puts a container tree into its user's quota project, or looks whether it is in it. See tag.c for the protocol. */
+/* iso-tree: what root does in a user's container tree, where files of subordinate ids lie. See tree.c for the protocol. */
 #pragma once
 #include <stdint.h>
 #include <sys/types.h>
 
-#define TAG_MAX_RANGES 1024
+#define TREE_MAX_RANGES 1024
 
 struct range {
   uint64_t start, count;
 };
 
-/* What is asked: files of the user and of the user's subordinate ids, and the project they shall be in. */
-struct tag_request {
-  int change;
+/*
+ * What is asked about files of the user and of the user's subordinate ids: whether they are in the project, to put them
+ * into it, or to remove all of them below the tree.
+ */
+enum tree_mode { TREE_CHECK, TREE_TAG, TREE_CLEAR };
+
+struct tree_request {
+  enum tree_mode mode;
   uid_t uid;
   uint32_t project;
   const char *home, *tree;
   size_t range_count;
-  struct range ranges[TAG_MAX_RANGES];
+  struct range ranges[TREE_MAX_RANGES];
 };
 
 /* What was found, by names (an inode with two names counts twice). Only `counted` needs nothing done. */
 struct findings {
   uint64_t counted;
-  /* Put into the project now. */
+  /* Put into the project now, or removed. */
   uint64_t changed;
   /* In another project or in none, and the space that they take unseen. */
   uint64_t uncounted, uncounted_bytes;
@@ -38,4 +43,4 @@ struct findings {
 };
 
 /* Walks the tree below an opened directory, itself included. */
-void tag_walk(int tree_fd, const struct tag_request *request, struct findings *ret);
+void tree_walk(int tree_fd, const struct tree_request *request, struct findings *ret);

@@ -1,15 +1,16 @@
 /*
- * iso-tag: puts all files of a container tree into its user's quota project, or looks which are not in it. Files of
- * subordinate ids are none that the user could open, so root walks, and by descriptor alone: openat2(2) follows no link,
- * crosses no mount and leads nowhere out of the tree, and what belongs to anybody else is left alone.
+ * iso-tree: puts all files of a container tree into its user's quota project, looks which are not in it, or removes what
+ * lies below it. Files of subordinate ids are none that the user could open, so root walks, and by descriptor alone:
+ * openat2(2) follows no link, crosses no mount and leads nowhere out of the tree, and what belongs to anybody else is left
+ * alone.
  *
- *   stdin   "iso-tag-1" "tag"|"check" uid project home tree N (start count)*N
+ *   stdin   "iso-tree-1" "tag"|"check"|"clear" uid project home tree N (start count)*N; project is 0 for "clear"
  *   stdout  counted changed uncounted uncounted-bytes special foreign mounts deep failed errno example "end",
  *           or "fatal" STAGE errno
  *
  * What is right already is passed over, so a walk that was ended goes on where it was when it is started again.
  */
-#include "tag.h"
+#include "tree.h"
 #include "home.h"
 #include "wire.h"
 
@@ -53,19 +54,27 @@ static int next_number(struct wire *wire, uint64_t max, uint64_t *ret) {
   return error ? error : *ret > max ? -ERANGE : 0;
 }
 
-static int decode(struct wire *wire, struct tag_request *request) {
+static int find_mode(const char *name, enum tree_mode *ret) {
+  static const char *const names[] = {[TREE_CHECK] = "check", [TREE_TAG] = "tag", [TREE_CLEAR] = "clear"};
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    *ret = (enum tree_mode)i;
+    if (strcmp(name, names[i]) == 0) return 0;
+  }
+  return -EBADMSG;
+}
+
+static int decode(struct wire *wire, struct tree_request *request) {
   const char *version = NULL, *mode = NULL;
   uint64_t uid = 0, project = 0, count = 0;
-  if (wire_text(wire, &version) || strcmp(version, "iso-tag-1") != 0) return -EPROTO;
-  if (wire_text(wire, &mode)) return -EBADMSG;
-  request->change = strcmp(mode, "tag") == 0;
-  if (!request->change && strcmp(mode, "check") != 0) return -EBADMSG;
+  if (wire_text(wire, &version) || strcmp(version, "iso-tree-1") != 0) return -EPROTO;
+  if (wire_text(wire, &mode) || find_mode(mode, &request->mode)) return -EBADMSG;
   /* Root's own files are nobody's container tree; project 0 is what files without a project have. */
   if (next_number(wire, UINT32_MAX - 1, &uid) || uid == 0) return -EBADMSG;
-  if (next_number(wire, UINT32_MAX - 1, &project) || project == 0) return -EBADMSG;
+  if (next_number(wire, UINT32_MAX - 1, &project)) return -EBADMSG;
+  if ((project == 0) != (request->mode == TREE_CLEAR)) return -EBADMSG;
   if (wire_text(wire, &request->home) || request->home[0] != '/') return -EBADMSG;
   if (wire_text(wire, &request->tree) || !*request->tree || !path_is_plain(request->tree)) return -EBADMSG;
-  if (next_number(wire, TAG_MAX_RANGES, &count)) return -EBADMSG;
+  if (next_number(wire, TREE_MAX_RANGES, &count)) return -EBADMSG;
   for (uint64_t i = 0; i < count; i++) {
     struct range *range = &request->ranges[i];
     if (next_number(wire, UINT32_MAX - 1, &range->start) || range->start == 0) return -EBADMSG;
@@ -84,7 +93,7 @@ static int require_owner(int fd, uid_t uid) {
 }
 
 /* The tree's top; every directory from the home down to it must be the user's. Descriptor or -errno. */
-static int open_tree_top(const struct tag_request *request) {
+static int open_tree_top(const struct tree_request *request) {
   struct open_how how = {.flags = O_PATH | O_DIRECTORY | O_CLOEXEC, .resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS};
   struct outcome seen = {0};
   struct home home = {.uid = request->uid};
@@ -121,7 +130,7 @@ static void report(const struct findings *findings) {
 }
 
 int main(void) {
-  static struct tag_request request;
+  static struct tree_request request;
   static struct findings findings;
   struct wire wire = {0};
   struct rlimit files;
@@ -139,7 +148,7 @@ int main(void) {
   }
   int fd = open_tree_top(&request);
   if (fd < 0) return fatal("tree", fd);
-  tag_walk(fd, &request, &findings);
+  tree_walk(fd, &request, &findings);
   report(&findings);
   return fflush(stdout) == 0 ? 0 : 1;
 }

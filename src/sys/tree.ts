@@ -1,15 +1,12 @@
-/** The door to `iso-tag`, which puts the files of a container tree into a quota project. The protocol is told in native/tag.c. */
+/** The door to `iso-tree`: what root does in a container tree, by descriptor. The protocol is told in native/tree.c. */
 import { spawnSync } from 'node:child_process';
 import { IsoError } from '../lib/errors.js';
 import { errnoName } from './ffi.js';
 import { installed } from './install.js';
 import { decodeTokens, encodeTokens } from './wire.js';
 
-export interface TagRequest {
-  /** `check` changes nothing. */
-  mode: 'tag' | 'check';
+export interface TreeOwner {
   uid: number;
-  project: number;
   /** Absolute, without symbolic links. */
   home: string;
   /** Below the home. */
@@ -18,9 +15,16 @@ export interface TagRequest {
   ranges: readonly { start: number; count: number }[];
 }
 
+export interface TreeRequest extends TreeOwner {
+  /** `check` changes nothing; `clear` removes what lies below the tree, and its project is 0. */
+  mode: 'tag' | 'check' | 'clear';
+  project: number;
+}
+
 /** Names by what they are; `uncounted` are in another project or in none. */
-export interface TagFindings {
+export interface TreeFindings {
   counted: number;
+  /** Put into the project, or removed. */
   changed: number;
   uncounted: number;
   uncountedBytes: number;
@@ -52,13 +56,13 @@ const WHY: Record<string, string> = {
   EOPNOTSUPP: 'the file system has no quota projects',
 };
 
-function decode(report: Buffer, failed: (why: string) => IsoError): TagFindings {
+function decode(report: Buffer, failed: (why: string) => IsoError): TreeFindings {
   const tokens = decodeTokens(report)?.map(String) ?? [];
   if (tokens[0] === 'fatal') {
     const name = errnoName(Number(tokens[2]));
-    throw failed(tokens[1] === 'tree' ? (WHY[name] ?? name) : `iso-tag failed to ${tokens[1]}: ${name}`);
+    throw failed(tokens[1] === 'tree' ? (WHY[name] ?? name) : `iso-tree failed to ${tokens[1]}: ${name}`);
   }
-  if (tokens.length !== FIELDS + 1 || tokens[FIELDS] !== 'end') throw failed('iso-tag gave no whole report');
+  if (tokens.length !== FIELDS + 1 || tokens[FIELDS] !== 'end') throw failed('iso-tree gave no whole report');
   const number = (index: number) => Number(tokens[index]);
   return {
     counted: number(0),
@@ -75,23 +79,28 @@ function decode(report: Buffer, failed: (why: string) => IsoError): TagFindings 
   };
 }
 
+const WHAT: Record<TreeRequest['mode'], string> = {
+  tag: 'cannot put the container tree into its project',
+  check: 'cannot look through the container tree',
+  clear: 'cannot empty the container tree',
+};
+
 /**
  * Walks a container tree once.
  * @throws IsoError step.failed when the tree cannot be entered or the walk did not end, tool.missing
  */
-export function walkTree({ mode, uid, project, home, tree, ranges }: TagRequest): TagFindings {
-  const what = mode === 'tag' ? 'cannot put the container tree into its project' : 'cannot look through the tree';
-  const failed = (why: string) => new IsoError('step.failed', what, why);
+export function walkTree({ mode, uid, project, home, tree, ranges }: TreeRequest): TreeFindings {
+  const failed = (why: string) => new IsoError('step.failed', WHAT[mode], why);
   const numbers = ranges.flatMap(({ start, count }) => [start, count]);
-  const { stdout, error, signal } = spawnSync(installed('iso-tag'), [], {
-    input: encodeTokens(['iso-tag-1', mode, uid, project, home, tree, ranges.length, ...numbers]),
+  const { stdout, error, signal } = spawnSync(installed('iso-tree'), [], {
+    input: encodeTokens(['iso-tree-1', mode, uid, project, home, tree, ranges.length, ...numbers]),
     env: {},
     cwd: '/',
     timeout: TIMEOUT_MS,
     killSignal: 'SIGKILL',
     maxBuffer: MAX_REPORT_BYTES,
   });
-  if (signal !== null) throw failed(`iso-tag was ended by ${signal}; run the command again, it goes on where it was`);
-  if (error) throw new IsoError('tool.missing', 'cannot run iso-tag', error.message, { cause: error });
+  if (signal !== null) throw failed(`iso-tree was ended by ${signal}; run the command again, it goes on where it was`);
+  if (error) throw new IsoError('tool.missing', 'cannot run iso-tree', error.message, { cause: error });
   return decode(stdout, failed);
 }
