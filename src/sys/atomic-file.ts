@@ -22,6 +22,7 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { hasErrno, IsoError } from '../lib/errors.js';
+import { setFileContext } from './file-context.js';
 
 const MAX_BYTES = 64 * 2 ** 20;
 
@@ -102,6 +103,7 @@ export function prepareFile(path: string, content: string | Buffer, mode: FileMo
     writeFileSync(fd, content);
     if (process.geteuid?.() === 0) fchownSync(fd, mode.uid, mode.gid);
     fchmodSync(fd, mode.mode);
+    setFileContext(fd, path);
     if (!mode.isUnsynced) fsyncSync(fd);
   } catch (error) {
     if (fd !== undefined) unlinkSync(fresh);
@@ -143,6 +145,12 @@ export function makeDirectory(path: string, mode: number): void {
     if (!hasErrno(error, 'EEXIST')) throw error;
   } finally {
     process.umask(umask);
+  }
+  const fd = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+  try {
+    setFileContext(fd, path);
+  } finally {
+    closeSync(fd);
   }
 }
 

@@ -39,6 +39,7 @@ const MASKED = [
     'podman.service',
     'podman.socket',
     'podman-auto-update.timer',
+    'podman-auto-update.service',
     'podman-restart.service',
     'podman-clean-transient.service',
   ],
