@@ -2,7 +2,7 @@
 import { type Homes, withHomes } from '../sys/home.js';
 import { applyJobs } from './apply.js';
 import { checkpoint } from './checkpoint.js';
-import { deferUsers } from './deferred.js';
+import { openDeferral } from './deferred.js';
 import type { ApplyContext } from './executors.js';
 import type { Job } from './job.js';
 import type { Journal } from './journal-file.js';
@@ -72,15 +72,12 @@ export async function setUpUsers(
     const settled = await settleRanges(homes, first, users, options);
     let { delegation } = settled.shared;
     const context: ApplyContext = { root, homes, journal, command: 'user', unsynced: [], losses: [] };
+    const defer = dryRun ? undefined : openDeferral(root);
     for (const chunk of chunksOf(users)) {
       const jobs = await planChunk(settled, homes, chunk, { delegation, isUnfinished });
       if (jobs.some(({ plan }) => !plan.error)) delegation = [];
-      if (!dryRun) {
-        const planned = jobs.filter(({ plan }) => !plan.error);
-        deferUsers(
-          root,
-          planned.map(({ plan }) => plan.subject),
-        );
+      if (defer) {
+        defer(jobs.flatMap(({ plan }) => (plan.error ? [] : [plan.subject])));
         await applyJobs(jobs, context);
       }
       for (const { plan } of jobs) report(plan);
