@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
@@ -21,20 +20,31 @@ static void close_fd(const int *fd) {
 }
 #define AUTO_CLOSE __attribute__((cleanup(close_fd)))
 
-/* The target itself as an O_PATH descriptor, and what it is. */
-static int open_target(const struct home *home, const char *path, int *ret_fd, struct outcome *ret) {
-  if (!*path) {
-    *ret_fd = fcntl(home->fd, F_DUPFD_CLOEXEC, 5);
-    return *ret_fd < 0 ? -errno : outcome_stat(*ret_fd, ret);
-  }
-  AUTO_CLOSE int dir_fd = -1;
-  const char *name = NULL;
-  int error = path_open_parent(home, path, &dir_fd, &name, ret);
+/* An O_PATH descriptor of what a path names, its directory, and its name there: "." for the home. */
+struct target {
+  int dir_fd, fd;
+  const char *name;
+};
+
+static void close_target(const struct target *target) {
+  close_fd(&target->fd);
+  close_fd(&target->dir_fd);
+}
+#define AUTO_TARGET __attribute__((cleanup(close_target))) struct target
+
+static int open_target(const struct home *home, const char *path, struct target *ret_target, struct outcome *ret) {
+  ret_target->fd = ret_target->dir_fd = -1;
+  int error = path_open_parent(home, path, &ret_target->dir_fd, &ret_target->name, ret);
   if (error) return error;
-  int fd = path_open_at(dir_fd, name, O_PATH, 0);
-  if (fd < 0) return fd;
-  *ret_fd = fd;
-  return outcome_stat(fd, ret);
+  if (*path) {
+    ret_target->fd = path_open_at(ret_target->dir_fd, ret_target->name, O_PATH, 0);
+    return ret_target->fd < 0 ? ret_target->fd : outcome_stat(ret_target->fd, ret);
+  }
+  /* Not by its name, since its owner may have closed it to themselves. */
+  ret->component = 0;
+  ret_target->name = ".";
+  ret_target->fd = fcntl(home->fd, F_DUPFD_CLOEXEC, 5);
+  return ret_target->fd < 0 ? -errno : outcome_stat(ret_target->fd, ret);
 }
 
 /* What root would never touch through a path either: other people's files, and files that have a second name. */
@@ -44,34 +54,30 @@ static int require_own(const struct home *home, const struct outcome *seen) {
   return seen->type == 'd' ? 0 : -EINVAL;
 }
 
-/* Opens for reading what an O_PATH descriptor holds, if the name still means the same inode. */
-static int reopen(const struct home *home, const char *path, const struct outcome *seen) {
+/* Opens for reading what the O_PATH descriptor holds, if the name still means the same inode. */
+static int reopen(const struct target *target, const struct outcome *seen) {
   struct outcome again = {0};
-  AUTO_CLOSE int dir_fd = -1;
-  const char *name = ".";
-  int error = 0;
-  if (*path) error = path_open_parent(home, path, &dir_fd, &name, &again);
-  if (error) return error;
-  int fd = path_open_at(*path ? dir_fd : home->fd, name, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+  int fd = path_open_at(target->dir_fd, target->name, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
   if (fd < 0) return fd;
-  error = outcome_stat(fd, &again);
+  int error = outcome_stat(fd, &again);
   if (!error && again.stat.st_ino == seen->stat.st_ino && again.stat.st_dev == seen->stat.st_dev) return fd;
   (void)close(fd);
   return error ? error : -ESTALE;
 }
 
+/* Of one file at a time: a mapping of its own for each would cost more than the reading. */
 static int read_content(int fd, struct outcome *ret) {
-  ret->content = malloc(HOME_MAX_CONTENT + 1);
-  if (!ret->content) return -ENOMEM;
+  static char content[HOME_MAX_CONTENT + 1];
   size_t used = 0;
   for (;;) {
-    ssize_t got = read(fd, ret->content + used, HOME_MAX_CONTENT + 1 - used);
+    ssize_t got = read(fd, content + used, sizeof content - used);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return -errno;
     if (got == 0) break;
     used += (size_t)got;
     if (used > HOME_MAX_CONTENT) return -EFBIG;
   }
+  ret->content = content;
   ret->content_size = used;
   return 0;
 }
@@ -84,10 +90,10 @@ static void read_label(int fd, struct outcome *ret) {
 
 /* observe PATH: what it is; a regular file's content; a directory's project id (0 where the file system has none). */
 static int act_observe(const struct home *home, const struct request *request, struct outcome *ret) {
-  AUTO_CLOSE int fd = -1;
-  int error = open_target(home, request->path, &fd, ret);
+  AUTO_TARGET target;
+  int error = open_target(home, request->path, &target, ret);
   if (error || (ret->type != '-' && ret->type != 'd') || ret->stat.st_uid != home->uid) return error;
-  AUTO_CLOSE int read_fd = reopen(home, request->path, ret);
+  AUTO_CLOSE int read_fd = reopen(&target, ret);
   if (read_fd < 0) return read_fd == -EACCES ? 0 : read_fd;
   read_label(read_fd, ret);
   if (ret->type == '-') return ret->stat.st_size > HOME_MAX_CONTENT ? -EFBIG : read_content(read_fd, ret);
@@ -108,11 +114,11 @@ static int change_mode(int path_fd, mode_t mode) {
 }
 
 static int act_chmod(const struct home *home, const struct request *request, struct outcome *ret) {
-  AUTO_CLOSE int fd = -1;
-  int error = open_target(home, request->path, &fd, ret);
+  AUTO_TARGET target;
+  int error = open_target(home, request->path, &target, ret);
   if (!error) error = require_own(home, ret);
-  if (!error) error = change_mode(fd, (mode_t)request->number);
-  return error ? error : outcome_stat(fd, ret);
+  if (!error) error = change_mode(target.fd, (mode_t)request->number);
+  return error ? error : outcome_stat(target.fd, ret);
 }
 
 /* mkdir PATH MODE: the mode is set again by descriptor, since a set-group-id parent hands its bit down. */
@@ -206,22 +212,22 @@ static int act_rmdir(const struct home *home, const struct request *request, str
 
 /* empty PATH: removes all that lies below a directory; the report's size is the number of entries left. */
 static int act_empty(const struct home *home, const struct request *request, struct outcome *ret) {
-  AUTO_CLOSE int fd = -1;
+  AUTO_TARGET target;
   uint64_t left = 0;
-  int error = open_target(home, request->path, &fd, ret);
+  int error = open_target(home, request->path, &target, ret);
   if (!error) error = ret->type == 'd' ? require_own(home, ret) : -ENOTDIR;
-  if (!error) error = tree_empty(fd, &left);
+  if (!error) error = tree_empty(target.fd, &left);
   ret->stat.st_size = (off_t)left;
   return error;
 }
 
 /* project PATH ID: the directory and what will be made in it count towards this quota project. */
 static int act_project(const struct home *home, const struct request *request, struct outcome *ret) {
-  AUTO_CLOSE int fd = -1;
-  int error = open_target(home, request->path, &fd, ret);
+  AUTO_TARGET target;
+  int error = open_target(home, request->path, &target, ret);
   if (!error) error = ret->type == 'd' ? require_own(home, ret) : -ENOTDIR;
   if (error) return error;
-  AUTO_CLOSE int read_fd = reopen(home, request->path, ret);
+  AUTO_CLOSE int read_fd = reopen(&target, ret);
   if (read_fd < 0) return read_fd;
   struct fsxattr attributes = {0};
   if (ioctl(read_fd, FS_IOC_FSGETXATTR, &attributes) < 0) return -errno;
@@ -234,12 +240,12 @@ static int act_project(const struct home *home, const struct request *request, s
 
 /* label PATH CONTEXT: the directory's SELinux context, read back, since a label that is not there must not be believed. */
 static int act_label(const struct home *home, const struct request *request, struct outcome *ret) {
-  AUTO_CLOSE int fd = -1;
-  int error = open_target(home, request->path, &fd, ret);
+  AUTO_TARGET target;
+  int error = open_target(home, request->path, &target, ret);
   if (!error) error = ret->type == 'd' ? require_own(home, ret) : -ENOTDIR;
   if (!error && request->content_size >= sizeof ret->label) error = -E2BIG;
   if (error) return error;
-  AUTO_CLOSE int read_fd = reopen(home, request->path, ret);
+  AUTO_CLOSE int read_fd = reopen(&target, ret);
   if (read_fd < 0) return read_fd;
   /* The value is NUL-terminated on disk, as libselinux writes it; tokens are as well. */
   if (fsetxattr(read_fd, "security.selinux", request->content, request->content_size + 1, 0) < 0) return -errno;
@@ -249,10 +255,10 @@ static int act_label(const struct home *home, const struct request *request, str
 
 /* sync PATH: what was written to the file system of this directory is on disk, or the error with which that failed. */
 static int act_sync(const struct home *home, const struct request *request, struct outcome *ret) {
-  AUTO_CLOSE int fd = -1;
-  int error = open_target(home, request->path, &fd, ret);
+  AUTO_TARGET target;
+  int error = open_target(home, request->path, &target, ret);
   if (error) return error;
-  AUTO_CLOSE int read_fd = reopen(home, request->path, ret);
+  AUTO_CLOSE int read_fd = reopen(&target, ret);
   if (read_fd >= 0) return syncfs(read_fd) < 0 ? -errno : 0;
   if (read_fd != -EACCES) return read_fd;
   /* A home that its owner may not list: sync(2) takes longer, and asks nobody. */

@@ -77,7 +77,14 @@ static int step_into(const struct home *home, int dir_fd, const char *name, stru
   return error;
 }
 
-int path_open_parent(const struct home *home, const char *path, int *ret_fd, const char **ret_name, struct outcome *ret) {
+/* Bytes before the last slash: the directory that holds the path's last component. */
+static size_t parent_length(const char *path) {
+  const char *slash = strrchr(path, '/');
+  return slash ? (size_t)(slash - path) : 0;
+}
+
+/* From `path` on, component by component; returns the directory of the last one. */
+static int walk(const struct home *home, const char *path, const char **ret_name, struct outcome *ret) {
   char name[256];
   int fd = fcntl(home->fd, F_DUPFD_CLOEXEC, 5);
   if (fd < 0) return -errno;
@@ -92,7 +99,35 @@ int path_open_parent(const struct home *home, const char *path, int *ret_fd, con
     fd = next;
     path += length + 1;
   }
-  *ret_fd = fd;
   *ret_name = path;
+  return fd;
+}
+
+static unsigned count_components(const char *path) {
+  unsigned count = 1;
+  for (; *path; path++) count += *path == '/';
+  return count;
+}
+
+int path_open_parent(const struct home *home, const char *path, int *ret_fd, const char **ret_name, struct outcome *ret) {
+  struct walked *last = home->last;
+  size_t length = parent_length(path);
+  if (last && last->fd >= 0 && length > 0 && length == last->length && memcmp(path, last->path, length) == 0) {
+    *ret_fd = fcntl(last->fd, F_DUPFD_CLOEXEC, 5);
+    *ret_name = path + length + 1;
+    ret->component = count_components(path);
+    return *ret_fd < 0 ? -errno : 0;
+  }
+  int fd = walk(home, path, ret_name, ret);
+  if (fd < 0) return fd;
+  *ret_fd = fd;
+  if (!last || length == 0) return 0;
+  path_forget(home);
+  *last = (struct walked){fcntl(fd, F_DUPFD_CLOEXEC, 5), path, length};
   return 0;
+}
+
+void path_forget(const struct home *home) {
+  if (home->last->fd >= 0) (void)close(home->last->fd);
+  home->last->fd = -1;
 }

@@ -39,9 +39,9 @@ static FILE *report;
 static void put(const void *bytes, size_t size) {
   unsigned char length[4] = {(unsigned char)size, (unsigned char)(size >> 8), (unsigned char)(size >> 16),
                              (unsigned char)(size >> 24)};
-  (void)fwrite(length, 1, sizeof length, report);
-  (void)fwrite(bytes, 1, size, report);
-  (void)fputc(0, report);
+  (void)fwrite_unlocked(length, 1, sizeof length, report);
+  (void)fwrite_unlocked(bytes, 1, size, report);
+  (void)fputc_unlocked(0, report);
 }
 
 static void put_text(const char *text) { put(text, strlen(text)); }
@@ -162,10 +162,10 @@ static void act_all(const struct home *home, const struct job *job) {
   for (size_t i = 0; i < job->request_count; i++) {
     const struct request *request = &job->requests[i];
     struct outcome outcome = {.type = '?'};
+    if (request->op->changes) path_forget(home);
     outcome.error = stopped && request->op->changes ? -ECANCELED : request->op->act(home, request, &outcome);
     if (outcome.error && request->op->changes) stopped = 1;
     put_outcome(&outcome);
-    free(outcome.content);
   }
 }
 
@@ -183,7 +183,8 @@ int home_act(const unsigned char *bytes, size_t size, int report_fd, pid_t paren
   int error = decode(&wire, &job);
   if (error) return fatal("decode", error);
   /* Root keeps a journal and has file systems synced for many homes at once; nobody does that for a user alone. */
-  struct home home = {.fd = -1, .uid = job.uid, .syncs_files = geteuid() != 0};
+  struct walked last = {.fd = -1};
+  struct home home = {.fd = -1, .uid = job.uid, .last = &last, .syncs_files = geteuid() != 0};
   error = become_user(&job);
   /* After the ids: their change clears it. */
   if (!error) error = die_with_parent(parent);

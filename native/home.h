@@ -21,14 +21,24 @@ struct outcome {
   uint32_t project;
   /* security.selinux as text, empty where the file has none. */
   char label[256];
-  char *content;
+  /* Until the next op. */
+  const char *content;
   size_t content_size;
+};
+
+/* The directory that a path led to, and that path's first `length` bytes; fd -1: none. */
+struct walked {
+  int fd;
+  const char *path;
+  size_t length;
 };
 
 /* Where ops start: the home and the user that this process has become. */
 struct home {
   int fd;
   uid_t uid;
+  /* Most paths that are looked at lie beside the one before, and the way to them is most of the work. NULL: always walked. */
+  struct walked *last;
   /* Every file and directory is synced as it is written; otherwise the caller ends with a sync op. */
   int syncs_files;
 };
@@ -65,6 +75,9 @@ int path_is_plain(const char *path);
  * mount. Every directory on the way must belong to the user. 0 or -errno with ret->component set.
  */
 int path_open_parent(const struct home *home, const char *path, int *ret_fd, const char **ret_name, struct outcome *ret);
+
+/* The next path is walked from the home. Before every change, after which a name may mean something else. */
+void path_forget(const struct home *home);
 
 /* Opens one name below a directory with openat2(2): no links, no mounts, nothing outside. Descriptor or -errno. */
 int path_open_at(int dir_fd, const char *name, int flags, mode_t mode);

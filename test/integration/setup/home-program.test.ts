@@ -114,6 +114,29 @@ describe('iso-home', () => {
     expect(() => statSync(join(home, 'later'))).toThrow(/ENOENT/);
   });
 
+  it('names the part of a path that is wrong, also beside one that was looked at, and after a change', () => {
+    const looks = ['observe', 'own/gone/x', 'observe', 'own/gone/y', 'rmdir', 'own/gone', 'observe', 'own/gone/z'];
+    const answer = send(job('mkdir', 'own/gone', 0o700, ...looks)) ?? [];
+    const failures = [1, 2, 4].map((index) => answer.slice(index * FIELDS, index * FIELDS + 2));
+    const ENOENT = '2';
+    expect(failures).toEqual([
+      [ENOENT, '3'],
+      [ENOENT, '3'],
+      [ENOENT, '2'],
+    ]);
+  });
+
+  it('looks at a home that its user may not enter', () => {
+    chmodSync(home, 0o600);
+    const EACCES = '13';
+    const answer = send(job('observe', '', 'observe', 'own')) ?? [];
+    chmodSync(home, 0o700);
+    expect([answer.slice(0, 3), answer.slice(FIELDS, FIELDS + 2)]).toEqual([
+      ['0', '0', 'd'],
+      [EACCES, '1'],
+    ]);
+  });
+
   it('replaces a file whole, with the mode asked for', () => {
     const first = send(encodeTokens([...head(), 'write', 'own/file', 0o600, 'one']));
     expect(first?.slice(2, 8)).toEqual(['-', String(0o600), String(UID), String(UID), '1', '3']);
