@@ -23,13 +23,15 @@ export interface IdRange {
 const DECIMAL = /^(?:0|[1-9]\d{0,14})$/;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: what C programs take for the end, or a terminal for a command
 const CONTROL = /[\u0000-\u001f\u007f]/;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: ASCII
+const ASCII = /^[\u0000-\u007f]*$/;
 
 /**
  * A name as the file holds it: its UTF-8 bytes as latin-1. Characters beyond U+00FF would otherwise lose their upper bits
  * on the way to the file, and one such as U+010A become a newline.
  */
 export function ownerText(name: string): string {
-  return Buffer.from(name, 'utf8').toString('latin1');
+  return ASCII.test(name) ? name : Buffer.from(name, 'utf8').toString('latin1');
 }
 
 /** A line or owner of the file for people, or for getent(1). */

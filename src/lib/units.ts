@@ -23,7 +23,11 @@ export function formatSize(bytes: number): string {
   return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`;
 }
 
+const modes: string[] = [];
+
 /** Mode bits as `0700`. */
 export function formatMode(mode: number): string {
-  return (mode & 0o7777).toString(8).padStart(4, '0');
+  const bits = mode & 0o7777;
+  modes[bits] ??= bits.toString(8).padStart(4, '0');
+  return modes[bits];
 }

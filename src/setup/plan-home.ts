@@ -16,7 +16,7 @@ import {
   PRIVATE_MODE,
   SHARED_DIRECTORIES,
 } from './desired-user.js';
-import { judgeFile } from './plan-files.js';
+import { type FileVerdict, judgeFile } from './plan-files.js';
 import type { Deployed } from './state.js';
 import { type Item, type ItemText, item } from './step.js';
 
@@ -120,6 +120,21 @@ interface FileNotes {
   isReset: boolean;
 }
 
+/** With what is to be done about it, unless what stands there may not be used at all. */
+export interface JudgedFile extends RenderedFile {
+  verdict: FileVerdict;
+}
+
+export function judgeFiles(home: HomeFacts, files: readonly RenderedFile[], notes: FileNotes): JudgedFile[] {
+  const { deployed, isUnfinished, isReset } = notes;
+  return files.map(({ path, content }) => {
+    const entry = home.get(path);
+    const present = entry?.error === undefined ? entry : undefined;
+    const one = { content, mode: FILE_MODE, present, deployed: deployed[path] ?? [], isUnfinished, isReset };
+    return { path, content, verdict: judgeFile(one) };
+  });
+}
+
 /** Podman reads no file of this name. */
 function keepEdit(path: string, content: string): Item {
   const kept = `${path}.iso-old`;
@@ -127,21 +142,8 @@ function keepEdit(path: string, content: string): Item {
   return item.todo('deploy', text, { kind: 'home.write', args: { path: kept, mode: FILE_MODE, content } });
 }
 
-function fileItems(
-  home: HomeFacts,
-  owner: Owner,
-  { path, content }: RenderedFile,
-  { deployed, isUnfinished, isReset }: FileNotes,
-): Item[] {
+function fileItems(home: HomeFacts, owner: Owner, { path, content, verdict }: JudgedFile): Item[] {
   const present = entryAt(home, owner, path, '-');
-  const verdict = judgeFile({
-    content,
-    mode: FILE_MODE,
-    present,
-    deployed: deployed[path] ?? [],
-    isUnfinished,
-    isReset,
-  });
   const { current, desired, reason } = verdict;
   const text: ItemText = { kind: 'file', subject: tildePath(path), current, desired };
   const chmod = () =>
@@ -163,6 +165,6 @@ function fileItems(
   }
 }
 
-export function planFiles(home: HomeFacts, owner: Owner, files: readonly RenderedFile[], notes: FileNotes): Item[] {
-  return files.flatMap((file) => fileItems(home, owner, file, notes));
+export function planFiles(home: HomeFacts, owner: Owner, files: readonly JudgedFile[]): Item[] {
+  return files.flatMap((file) => fileItems(home, owner, file));
 }

@@ -241,7 +241,9 @@ export function createAllocator(
   return (user) => {
     const present = { uid: presentRanges(index.uid, user), gid: presentRanges(index.gid, user) };
     const has = (kind: IdKind) => present[kind].length > 0;
-    const isShort = (kind: IdKind) => !mergeRanges(present[kind]).some((range) => range.count >= policy.count);
+    const isLong = (range: IdRange) => range.count >= policy.count;
+    // Most users have one range, and of that size: nothing has to be merged.
+    const isShort = (kind: IdKind) => !present[kind].some(isLong) && !mergeRanges(present[kind]).some(isLong);
     const lacking = ID_KINDS.filter((kind) => isShort(kind) && (!has(kind) || facts.growsShort === true));
     const former =
       lacking.length > 0

@@ -7,9 +7,16 @@ import { userPair } from '../lib/selinux-context.js';
 import { formatMode } from '../lib/units.js';
 import type { Policy } from '../policy/policy.js';
 import type { HomeOutcome } from '../sys/home.js';
-import { FILE_MODE } from './desired-user.js';
 import { digestOf, judgeFile } from './plan-files.js';
-import { planDirectories, planFiles, planLabels, planVerification, type RenderedFile } from './plan-home.js';
+import {
+  type JudgedFile,
+  judgeFiles,
+  planDirectories,
+  planFiles,
+  planLabels,
+  planVerification,
+  type RenderedFile,
+} from './plan-home.js';
 import { planReload } from './plan-host.js';
 import type { ProjectFacts } from './plan-project.js';
 import { planUserQuota, type QuotaFacts } from './plan-quota.js';
@@ -177,19 +184,21 @@ function planHostFeatures({ features, entries, isRoot, categories }: UserFacts, 
 }
 
 /** The note of what is ours is written before anything is changed, so a killed run leaves nothing that is nobody's. */
-function planState(facts: UserFacts): Item[] {
-  const { account, entries, state, stateFile, files, isRoot, isUnfinished, isReset, categories } = facts;
+function planState(facts: UserFacts, files: readonly JudgedFile[]): Item[] {
+  const { account, state, stateFile, isRoot, categories } = facts;
   if (!isRoot) return [];
-  const before: Deployed = state?.files ?? {};
-  const after: Deployed = { ...before };
-  for (const { path, content } of files) {
-    const entry = entries.get(path);
-    const present = entry?.error === undefined ? entry : undefined;
-    const deployed = before[path] ?? [];
-    const { action } = judgeFile({ content, mode: FILE_MODE, present, deployed, isUnfinished, isReset });
-    if (action !== 'keep') after[path] = remember(deployed, digestOf(content));
+  const after: Deployed = { ...state?.files };
+  let isNews = false;
+  for (const { path, content, verdict } of files) {
+    const digest = digestOf(content);
+    if (verdict.action === 'keep' || after[path]?.includes(digest)) continue;
+    after[path] = remember(after[path], digest);
+    isNews = true;
   }
   const pair = categories ?? state?.categories;
+  const text = { kind: 'state', subject: stateFile, current: state ? 'older' : 'absent', desired: 'recorded' };
+  if (state && !isNews && state.categories === pair)
+    return [item.unchanged('create', { ...text, current: 'recorded' }, 'already recorded')];
   const next: UserState = {
     schema: 1,
     uid: account.uid,
@@ -197,9 +206,6 @@ function planState(facts: UserFacts): Item[] {
     files: after,
     ...(pair === undefined ? {} : { categories: pair }),
   };
-  const text = { kind: 'state', subject: stateFile, current: state ? 'older' : 'absent', desired: 'recorded' };
-  if (state && JSON.stringify(state) === JSON.stringify(next))
-    return [item.unchanged('create', { ...text, current: 'recorded' }, 'already recorded')];
   return [item.todo('create', text, { kind: 'state.write', args: { path: stateFile, state: next } })];
 }
 
@@ -209,9 +215,14 @@ function planState(facts: UserFacts): Item[] {
  */
 export function planUser(facts: UserFacts, policy: Policy, delegation: readonly Item[]): Item[] {
   const owner = { name: facts.account.name, uid: facts.account.uid };
+  const files = judgeFiles(facts.entries, facts.files, {
+    deployed: facts.state?.files ?? {},
+    isUnfinished: facts.isUnfinished,
+    isReset: facts.isReset === true,
+  });
   const items = [
     ...planValidation(facts),
-    ...planState(facts),
+    ...planState(facts, files),
     ...planRanges(facts),
     ...planDirectories(facts.entries, owner),
     ...planUserQuota({ ...facts, uids: facts.ranges.uid.present }, policy.quota, facts.isRoot),
@@ -219,11 +230,7 @@ export function planUser(facts: UserFacts, policy: Policy, delegation: readonly 
     ...planHostFeatures(facts, delegation),
     ...verifyRanges(facts),
     ...planVerification(facts.entries, owner),
-    ...planFiles(facts.entries, owner, facts.files, {
-      deployed: facts.state?.files ?? {},
-      isUnfinished: facts.isUnfinished,
-      isReset: facts.isReset === true,
-    }),
+    ...planFiles(facts.entries, owner, files),
   ];
   return facts.isRoot ? items : items.map(withoutRoot);
 }
