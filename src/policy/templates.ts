@@ -1,6 +1,7 @@
 /** Configuration templates (Handlebars): the package's own, each replaceable by an administrator's file of the same name. */
 import { dirname, join } from 'node:path';
 import { IsoError } from '../lib/errors.js';
+import { quote, renderMany } from './many-renderings.js';
 import { directoryFault, readTrustedFile } from './trusted-file.js';
 
 interface Template {
@@ -38,12 +39,8 @@ export function readTemplate(name: string, folders: readonly string[]): Template
   throw invalid(name, `it is in none of ${folders.join(', ')}`);
 }
 
-type Renderer = (values: object) => string;
-
-/** Quotes a value for TOML and JSON alike. */
-function quote(value: unknown): string {
-  return JSON.stringify(String(value)).replace(/\u007f/g, '\\u007f');
-}
+/** `shared` are further values, the same object for many renderings: for many users that is much cheaper. */
+export type Renderer = (values: object, shared?: object) => string;
 
 /**
  * Templates compiled once, for rendering many times. A file without `.hbs` is used as it is.
@@ -62,9 +59,10 @@ export async function compileTemplates(templates: readonly Template[]): Promise<
       knownHelpersOnly: true,
       knownHelpers: { quote: true },
     });
-    return (values) => {
+    const renderer = renderMany(() => handlebars.parse(source), render);
+    return (values, shared) => {
       try {
-        return render(values);
+        return renderer(values, shared);
       } catch (error) {
         throw invalid(file, error instanceof Error ? error.message : String(error), error);
       }

@@ -62,17 +62,19 @@ export interface HostContainers {
   policy: string | undefined;
 }
 
-/** What user templates may name. */
-export function userTemplateValues(
-  user: { name: string; uid: number; gid: number; home: string },
-  policy: Policy,
-  host: HostContainers,
-): object {
+/** What user templates may name that is each user's own. */
+export function userTemplateValues(user: { name: string; uid: number; gid: number; home: string }): object {
   return {
     user,
     storage: `${user.home}/${TREE}/storage`,
     runroot: `${user.home}/${TREE}/run/storage`,
     seccomp: `${user.home}/${CONFIG}/seccomp.json`,
+  };
+}
+
+/** What they may name that is the same for all users of a host. */
+export function commonTemplateValues(policy: Policy, host: HostContainers): object {
+  return {
     capabilities: policy.run.capabilities.map((name) => name.replace(/^CAP_/, '')),
     pids: policy.run.pids,
     overlay: policy.run.storage_driver === 'overlay',

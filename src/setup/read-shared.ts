@@ -7,7 +7,7 @@ import type { SubidLine } from '../facts/subids.js';
 import type { Policy } from '../policy/policy.js';
 import { readPolicy } from '../policy/read-policy.js';
 import { DELEGATION_FILE, HOST_FILES, SLICE_TEMPLATE } from './desired-host.js';
-import { FILES, type HostContainers, LABELS, labelOf } from './desired-user.js';
+import { commonTemplateValues, FILES, LABELS, labelOf } from './desired-user.js';
 import { planDelegation } from './plan-host.js';
 import { createCategoryAllocator } from './plan-selinux.js';
 import { createAllocator, type IdKind, spellings, type UserRanges } from './plan-subids.js';
@@ -27,7 +27,8 @@ export interface Shared {
   policy: Policy;
   accounts: AccountFiles;
   templates: Map<string, CheckedTemplate>;
-  host: HostContainers;
+  /** What templates of users may name beside what is each user's own. */
+  templateValues: object;
   tools: ToolFact[];
   features: FeatureFacts;
   quotas: QuotaRegister;
@@ -106,10 +107,10 @@ export async function readShared({ root, isUnfinished, repair, isReset = false }
     policy,
     accounts,
     templates,
-    host: {
+    templateValues: commonTemplateValues(policy, {
       registries: readPublicFile(join(root, 'etc/containers/registries.conf')),
       policy: readPublicFile(join(root, 'etc/containers/policy.json')),
-    },
+    }),
     tools: readTools(root),
     features,
     quotas: readQuotaRegister(root, isRoot),

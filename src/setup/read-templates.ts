@@ -1,12 +1,12 @@
 /** Templates of users and host: read, compiled, and what is rendered of them checked before it is deployed. */
 import { join } from 'node:path';
 import { IsoError } from '../lib/errors.js';
-import { compileTemplates, readTemplate } from '../policy/templates.js';
+import { compileTemplates, type Renderer, readTemplate } from '../policy/templates.js';
 import { readPlainFile } from '../sys/atomic-file.js';
 import { installed } from '../sys/install.js';
 
 export interface CheckedTemplate {
-  render: (values: object) => string;
+  render: Renderer;
   /** Parses rendered text, of this user's if of one, as what it should be. @throws IsoError template.invalid */
   check: (text: string, user?: { name: string; home: string }) => Promise<void>;
 }
@@ -38,7 +38,7 @@ export async function readTemplates(root: string, names: readonly string[]): Pro
     templates.map(({ name, file }, index) => [
       name,
       {
-        render: (values) => renderers[index]?.(values) ?? '',
+        render: (values, shared) => renderers[index]?.(values, shared) ?? '',
         check: async (text, user) => {
           // Most files are the same for all users of a call, but for their names.
           const shape = shapeOf(text, user);
@@ -64,10 +64,14 @@ export async function readTemplates(root: string, names: readonly string[]): Pro
 }
 
 /** The rendered text of a template that must be there. */
-export function render(templates: ReadonlyMap<string, CheckedTemplate>, name: string, values: object): string {
+export function render(
+  templates: ReadonlyMap<string, CheckedTemplate>,
+  name: string,
+  ...values: Parameters<Renderer>
+): string {
   const template = templates.get(name);
   if (!template) throw new Error(`the template ${name} was not read`);
-  return template.render(values);
+  return template.render(...values);
 }
 
 const MAX_HOST_FILE = 1 << 20;

@@ -80,8 +80,9 @@ function sliceOf(shared: Shared, account: PasswdEntry): HostFile | undefined {
 function renderFiles(shared: Shared, account: PasswdEntry, home: string): UserFacts['files'] {
   const seen = shared.root === '/' ? home : home.slice(shared.root.length);
   const { name, uid, gid } = account;
-  const values = userTemplateValues({ name, uid, gid, home: seen }, shared.policy, shared.host);
-  return FILES.map(({ path, template }) => ({ path, content: render(shared.templates, template, values) }));
+  const values = userTemplateValues({ name, uid, gid, home: seen });
+  const contentOf = (template: string) => render(shared.templates, template, values, shared.templateValues);
+  return FILES.map(({ path, template }) => ({ path, content: contentOf(template) }));
 }
 
 function readState(shared: Shared, stateFile: string, account: PasswdEntry): UserFacts['state'] {

@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { DEFAULT_POLICY } from '../../../src/policy/policy.js';
 import { compileTemplates } from '../../../src/policy/templates.js';
 import { HOST_FILES, hostTemplateValues, SETTINGS, sliceTemplateValues } from '../../../src/setup/desired-host.js';
-import { FILES, userTemplateValues } from '../../../src/setup/desired-user.js';
+import { commonTemplateValues, FILES, userTemplateValues } from '../../../src/setup/desired-user.js';
 
 const templates = join(import.meta.dirname, '../../../templates');
 
@@ -22,10 +22,10 @@ const userFile = (
   path: string,
   user = alice,
   policy = DEFAULT_POLICY,
-  host: Parameters<typeof userTemplateValues>[2] = noHost,
+  host: Parameters<typeof commonTemplateValues>[1] = noHost,
 ) => {
   const file = FILES.find((one) => one.path.endsWith(path));
-  return renderOwn(file?.template ?? path, userTemplateValues(user, policy, host));
+  return renderOwn(file?.template ?? path, { ...commonTemplateValues(policy, host), ...userTemplateValues(user) });
 };
 
 describe('templates of users', () => {
