@@ -4,16 +4,16 @@ import { applyJobs } from './apply.js';
 import { checkpoint } from './checkpoint.js';
 import { openDeferral } from './deferred.js';
 import type { ApplyContext } from './executors.js';
-import type { Job } from './job.js';
+import { isTodo, type Job } from './job.js';
 import type { Journal } from './journal-file.js';
 import { withManagedRanges } from './range-source.js';
 import { readShared, type SharedOptions } from './read-shared.js';
 import {
   type CaseNotes,
-  chunksOf,
   findUsers,
   type Named,
   type OpenedUser,
+  openAhead,
   openUser,
   ownError,
   planOpened,
@@ -39,20 +39,60 @@ async function openNamed({ shared, granted, refused }: Settled, homes: Homes, us
   }
 }
 
-async function planChunk(settled: Settled, homes: Homes, users: readonly Named[], notes: CaseNotes): Promise<Job[]> {
+async function openChunk(settled: Settled, homes: Homes, users: readonly Named[]): Promise<OpenedUser[]> {
   const opened: OpenedUser[] = [];
   for (const user of users) opened.push(await openNamed(settled, homes, user));
+  return opened;
+}
+
+/** Hands on each job as it is planned. */
+async function planChunk(
+  settled: Settled,
+  opened: OpenedUser[],
+  notes: CaseNotes,
+  take: (job: Job) => void,
+): Promise<void> {
   opened.reverse();
-  const jobs: Job[] = [];
-  let { delegation } = notes;
   // Taken from the list, since each holds all that was read in a home.
   for (let one = opened.pop(); one; one = opened.pop()) {
-    const job = await planOpened(settled.shared, one, { ...notes, delegation });
-    jobs.push({ ...job, granted: settled.granted.get(job.plan.subject) });
+    const job = await planOpened(settled.shared, one, notes);
     // What concerns the whole host is done with the first user.
-    if (!job.plan.error) delegation = [];
+    if (!job.plan.error) notes.delegation = [];
+    take({ ...job, granted: settled.granted.get(job.plan.subject) });
   }
-  return jobs;
+}
+
+/** So many users are applied together: each time the journal is synced. */
+const TOGETHER = 128;
+
+/**
+ * Takes jobs in the order of users and applies them, many together. Where nothing is to be done, the plan is told of at
+ * once, unless others wait, and held no longer.
+ */
+function createQueue(context: ApplyContext, dryRun: boolean, report: (plan: Plan) => void) {
+  const defer = dryRun ? undefined : openDeferral(context.root);
+  const waiting: Job[] = [];
+  let planned: string[] = [];
+  const flush = async (): Promise<void> => {
+    if (defer) {
+      defer(planned);
+      planned = [];
+      await applyJobs(waiting, context);
+    }
+    for (const { plan } of waiting) report(plan);
+    waiting.length = 0;
+  };
+  return {
+    take: (job: Job): void => {
+      if (!job.plan.error) planned.push(job.plan.subject);
+      if (waiting.length > 0 || job.plan.items.some(isTodo)) waiting.push(job);
+      else report(job.plan);
+    },
+    flushMany: async () => {
+      if (waiting.length >= TOGETHER) await flush();
+    },
+    flush,
+  };
 }
 
 /**
@@ -70,18 +110,14 @@ export async function setUpUsers(
     const users = await findUsers(shared, names);
     const first = await withManagedRanges(shared, users);
     const settled = await settleRanges(homes, first, users, options);
-    let { delegation } = settled.shared;
+    const notes: CaseNotes = { delegation: settled.shared.delegation, isUnfinished };
     const context: ApplyContext = { root, homes, journal, command: 'user', unsynced: [], losses: [] };
-    const defer = dryRun ? undefined : openDeferral(root);
-    for (const chunk of chunksOf(users)) {
-      const jobs = await planChunk(settled, homes, chunk, { delegation, isUnfinished });
-      if (jobs.some(({ plan }) => !plan.error)) delegation = [];
-      if (defer) {
-        defer(jobs.flatMap(({ plan }) => (plan.error ? [] : [plan.subject])));
-        await applyJobs(jobs, context);
-      }
-      for (const { plan } of jobs) report(plan);
+    const queue = createQueue(context, dryRun, report);
+    for await (const opened of openAhead(users, (chunk) => openChunk(settled, homes, chunk))) {
+      await planChunk(settled, opened, notes, queue.take);
+      await queue.flushMany();
     }
+    await queue.flush();
     await checkpoint(context, true);
   });
 }

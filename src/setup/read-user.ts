@@ -22,10 +22,27 @@ import { parseUserState, userStateFile } from './state.js';
 import type { Item } from './step.js';
 
 /** So many users are looked at, planned and applied before the next: their plans are all that is held in memory. */
-const CHUNK = 128;
+const CHUNK = 64;
 
-export function* chunksOf<T>(list: readonly T[]): Generator<readonly T[]> {
+function* chunksOf<T>(list: readonly T[]): Generator<readonly T[]> {
   for (let from = 0; from < list.length; from += CHUNK) yield list.slice(from, from + CHUNK);
+}
+
+/**
+ * Opens chunk after chunk, each before the one in front of it is worked on: iso-home looks into homes while plans are made
+ * of what it saw in others.
+ */
+export async function* openAhead<T>(
+  users: readonly Named[],
+  open: (chunk: readonly Named[]) => Promise<T>,
+): AsyncGenerator<T> {
+  let before: T[] = [];
+  for (const chunk of chunksOf(users)) {
+    const opened = await open(chunk);
+    yield* before;
+    before = [opened];
+  }
+  yield* before;
 }
 
 /** The error of one user, which must not keep the others from being set up. Anything else is thrown on. */

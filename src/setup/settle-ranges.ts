@@ -7,7 +7,7 @@ import type { Granted } from './job.js';
 import type { Journal } from './journal-file.js';
 import { createAllocator, ID_KINDS, type IdKind, type UserRanges } from './plan-subids.js';
 import { type Shared, type SharedOptions, withFreshRanges } from './read-shared.js';
-import { chunksOf, type Named, openUser, ownError, planOpened, type UserCase } from './read-user.js';
+import { type Named, type OpenedUser, openAhead, openUser, ownError, planOpened, type UserCase } from './read-user.js';
 import { addRanges, readSubidFile, toSpaces } from './subid-files.js';
 import { takenIds } from './taken-ids.js';
 
@@ -22,24 +22,44 @@ interface Survey {
 
 const freshRanges = (ranges: UserCase['ranges']): IdRange[] => ID_KINDS.flatMap((id) => ranges[id].fresh ?? []);
 
-/** Who lacks ranges, of those who can be set up: whoever is refused gets none. */
-async function surveyChunk(shared: Shared, homes: Homes, users: readonly Named[], survey: Survey): Promise<void> {
-  const { lacking, refused } = survey;
-  const opened: { account: PasswdEntry; one: Awaited<ReturnType<typeof openUser>> }[] = [];
+interface Lacking {
+  account: PasswdEntry;
+  opened: OpenedUser;
+}
+
+/** Who lacks ranges, on the way to the question whether all else is well. */
+async function openLacking(
+  shared: Shared,
+  homes: Homes,
+  users: readonly Named[],
+  refused: Survey['refused'],
+): Promise<Lacking[]> {
+  const lacking: Lacking[] = [];
   for (const { name, account } of users) {
     if (!account) continue;
     try {
       const ranges = shared.allocate(account);
-      if (freshRanges(ranges).length > 0) opened.push({ account, one: await openUser(shared, homes, account, ranges) });
+      if (freshRanges(ranges).length === 0) continue;
+      lacking.push({ account, opened: await openUser(shared, homes, account, ranges) });
     } catch (thrown) {
       refused.set(name, ownError(thrown));
     }
   }
-  for (const { account, one } of opened) {
-    const { plan } = await planOpened(shared, one, { delegation: [], isUnfinished: false });
-    if (plan.error) refused.set(account.name, plan.error);
-    else lacking.push(account);
+  return lacking;
+}
+
+/** Of those who can be set up: whoever is refused gets no ranges. */
+async function survey(shared: Shared, homes: Homes, users: readonly Named[]): Promise<Survey> {
+  const lacking: PasswdEntry[] = [];
+  const refused: Survey['refused'] = new Map();
+  for await (const chunk of openAhead(users, (some) => openLacking(shared, homes, some, refused))) {
+    for (const { account, opened } of chunk) {
+      const { plan } = await planOpened(shared, opened, { delegation: [], isUnfinished: false });
+      if (plan.error) refused.set(account.name, plan.error);
+      else lacking.push(account);
+    }
   }
+  return { lacking, refused };
 }
 
 /** Ids that the new ranges would hold and that accounts hold already, asked for until there are none. */
@@ -89,9 +109,7 @@ export async function settleRanges(
   users: readonly Named[],
   { dryRun, journal, repair }: { dryRun: boolean; journal: Journal; repair?: SharedOptions['repair'] },
 ): Promise<Settled> {
-  const survey: Survey = { lacking: [], refused: new Map() };
-  for (const chunk of chunksOf(users)) await surveyChunk(first, homes, chunk, survey);
-  const { lacking, refused } = survey;
+  const { lacking, refused } = await survey(first, homes, users);
   if (lacking.length === 0) return { shared: first, granted: new Map(), refused };
   requireRoot(first, lacking, dryRun);
   const { taken, planned } = await findTaken(first, lacking, dryRun ? repair : undefined);
