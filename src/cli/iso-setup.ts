@@ -40,6 +40,8 @@ withCommonOptions(program.command('system'))
 withCommonOptions(program.command('remove').argument('<name>', 'login name'))
   .description('take back the subordinate ranges that iso-setup gave to a user')
   .option('--purge', 'remove containers, images and configuration of the user too')
+  .option('--deleted', 'for a hook of userdel: do nothing when the account is still there')
+  .option('--home <dir>', 'with --deleted: the home, if it was there before; the ids are free when it is gone')
   .action(async (name: string, options: SetupCliOptions) =>
     (await import('./setup-actions.js')).removeOne(name, options),
   );

@@ -12,6 +12,8 @@ export interface SetupCliOptions {
   json?: boolean;
   root?: string;
   purge?: boolean;
+  deleted?: boolean;
+  home?: string;
   verbose?: boolean;
   diff?: boolean;
   reset?: boolean;
@@ -120,8 +122,14 @@ export async function setUpSystem(options: SetupCliOptions): Promise<void> {
 
 export async function removeOne(name: string, options: SetupCliOptions): Promise<void> {
   const { removeUser } = await import('../setup/commands.js');
+  const { purge = false, deleted = false, home } = options;
+  if (home !== undefined && !deleted)
+    throw new IsoError('usage.invalid', 'cannot use --home', 'it goes with --deleted alone');
+  if (purge && deleted)
+    throw new IsoError('usage.invalid', 'cannot purge a deleted account', '--deleted never removes data');
   const printer = printerOf(options, { action: 'setup.remove' });
-  const settings = { root: rootOf(options), dryRun: isDry(options), purge: options.purge === true, tell: printer.tell };
+  const gone = deleted ? { home } : undefined;
+  const settings = { root: rootOf(options), dryRun: isDry(options), purge, deleted: gone, tell: printer.tell };
   await runOne(name, printer, () => removeUser(name, settings));
 }
 

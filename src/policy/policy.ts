@@ -9,8 +9,11 @@ export interface Policy {
     uid_max: number;
     groups: string[];
     shells: string[];
-    /** Who sets them up beside the administrator: useradd(8) as it makes them, PAM as it lets them in. */
-    hooks: ('useradd' | 'login')[];
+    /**
+     * Who acts for them beside the administrator: useradd(8) sets them up as it makes them, PAM as it lets them in;
+     * userdel(8) has taken back what is left of them.
+     */
+    hooks: ('useradd' | 'login' | 'userdel')[];
   };
   /** Subordinate uid and gid ranges (subuid(5)). */
   subids: { min: number; max: number; count: number };
@@ -108,8 +111,8 @@ export const policySchema: JSONSchemaType<Policy> = {
         hooks: {
           type: 'array',
           uniqueItems: true,
-          maxItems: 2,
-          items: { type: 'string', enum: ['useradd', 'login'] },
+          maxItems: 3,
+          items: { type: 'string', enum: ['useradd', 'login', 'userdel'] },
         },
       },
     },

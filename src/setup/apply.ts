@@ -131,7 +131,7 @@ function stepWords({ kind, args }: Step): string {
   return typeof object === 'string' && object.length <= 200 ? `${kind} ${object}` : kind;
 }
 
-function intentOf({ plan }: Job, { command, purge }: ApplyContext): IntentRecord {
+function intentOf({ plan }: Job, { command, purge, deleted }: ApplyContext): IntentRecord {
   const steps = plan.items.flatMap((item) => (isTodo(item) ? [item.step] : []));
   const state = steps.find((step) => step.kind === 'state.write')?.args.state;
   return {
@@ -140,6 +140,7 @@ function intentOf({ plan }: Job, { command, purge }: ApplyContext): IntentRecord
     subject: plan.subject,
     ...(plan.uid === undefined ? {} : { uid: plan.uid }),
     ...(purge === undefined ? {} : { purge }),
+    ...(deleted === undefined ? {} : { deleted }),
     ...(state && 'uid' in state ? { state } : {}),
     steps: steps.map(stepWords),
   };

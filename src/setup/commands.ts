@@ -1,5 +1,7 @@
 /** What the commands of `iso-setup` ask for: plans alone, or one transaction that finishes earlier ones first. */
+import { join } from 'node:path';
 import { IsoError } from '../lib/errors.js';
+import { isAbsent } from './deleted-account.js';
 import { hasJournal, type Journal, NO_JOURNAL } from './journal-file.js';
 import { planBaseline, setUpHost } from './provision-host.js';
 import { setUpUsers } from './provision-users.js';
@@ -63,12 +65,22 @@ export async function provisionHost({ root, dryRun, tell }: CommandOptions): Pro
   return withTransaction(root, tell, (journal) => setUpHost({ root, journal, isUnfinished: false }));
 }
 
+export interface RemoveCommandOptions extends CommandOptions {
+  purge: boolean;
+  /** The account was deleted by a program that now waits; its home, if it was there before. */
+  deleted?: { home: string | undefined } | undefined;
+}
+
 /** Takes back what a user was given, or with `dryRun` plans it. @throws IsoError */
-export async function removeUser(name: string, options: CommandOptions & { purge: boolean }): Promise<Plan> {
+export async function removeUser(name: string, options: RemoveCommandOptions): Promise<Plan> {
   const { root, dryRun, purge, tell } = options;
   if (process.geteuid?.() !== 0) {
     throw new IsoError('permission.denied', `cannot remove ${name}`, 'only root can take subordinate ids back');
   }
-  if (dryRun) return planTakeBack(name, { root, purge });
-  return withTransaction(root, tell, (journal) => takeBack(name, { root, purge, journal }));
+  const home = options.deleted?.home;
+  const homeIsGone = home !== undefined && isAbsent(join(root, home));
+  const what = { root, purge, deleted: options.deleted && { homeIsGone } };
+  if (dryRun) return planTakeBack(name, what);
+  const work = (journal: Journal) => takeBack(name, { ...what, journal });
+  return withTransaction(root, tell, work, options.deleted ? [name] : undefined);
 }

@@ -67,16 +67,30 @@ export const HOST_FILES = [
   { kind: 'delegation', path: DELEGATION_FILE, template: 'system/delegation.conf.hbs' },
 ] as const;
 
+/** A script that useradd(8) or userdel(8) runs at a moment which a directory of shadow's is named for. */
+const accountHook = <P extends 'useradd' | 'userdel'>(program: P, moment: `${P}-${'pre' | 'post'}`) => ({
+  kind: 'hook' as const,
+  path: `etc/shadow-maint/${moment}.d/50-iso-toolkit`,
+  template: 'system/account-hook.hbs',
+  mode: 0o755,
+  program,
+  moment,
+});
+
 /** Files that are there only where the host has what reads them, or the policy asks for them. */
 export const OPTIONAL_HOST_FILES = [
-  { kind: 'audit', path: 'etc/audit/rules.d/60-iso-toolkit.rules', template: 'system/audit.rules.hbs', mode: 0o640 },
   {
-    kind: 'hook',
-    path: 'etc/shadow-maint/useradd-post.d/50-iso-toolkit',
-    template: 'system/useradd-hook.hbs',
-    mode: 0o755,
+    kind: 'audit' as const,
+    path: 'etc/audit/rules.d/60-iso-toolkit.rules',
+    template: 'system/audit.rules.hbs',
+    mode: 0o640,
   },
-] as const;
+  accountHook('useradd', 'useradd-post'),
+  // Before, what will be gone is noted; after, the rest is taken back, since userdel may yet refuse.
+  accountHook('userdel', 'userdel-pre'),
+  accountHook('userdel', 'userdel-post'),
+];
+export type OptionalHostFile = (typeof OPTIONAL_HOST_FILES)[number];
 
 /** auditd's own directory: where it is, augenrules(8) makes the kernel's rules of what lies in it. */
 export const AUDIT_FOLDER = 'etc/audit/rules.d';
@@ -89,9 +103,9 @@ export const PAM_PROFILE = 'iso-toolkit';
 export const SLICE_TEMPLATE = 'system/slice.conf.hbs';
 export const APPARMOR_TEMPLATE = 'system/apparmor.hbs';
 
-/** What host templates may name. */
-export function hostTemplateValues(policy: Policy, launcher: string): object {
-  return { settings: SETTINGS, modules: MODULES, controllers: policy.delegation.controllers, launcher };
+/** What host templates may name; `moment` is that of an account hook. */
+export function hostTemplateValues(policy: Policy, launcher: string, moment = ''): object {
+  return { settings: SETTINGS, modules: MODULES, controllers: policy.delegation.controllers, launcher, moment };
 }
 
 /** What the slice template may name; undefined when the policy sets no ceiling. */

@@ -14,6 +14,7 @@ import type { Unsynced } from './checkpoint.js';
 import { clearTree } from './clear-tree.js';
 import type { Command } from './journal.js';
 import type { Journal } from './journal-file.js';
+import type { Deleted } from './plan-remove.js';
 import { quotaExecutors } from './quota-executors.js';
 import { formatState } from './state.js';
 import type { HomeStepArgs, HostStepArgs, Step, StepKind, StepNote } from './step.js';
@@ -29,6 +30,7 @@ export interface ApplyContext {
   command: Command;
   /** Of `remove`. */
   purge?: boolean;
+  deleted?: Deleted | undefined;
   /** What was applied since the last checkpoint, and what could not be made to last. */
   unsynced: Unsynced[];
   losses: string[];

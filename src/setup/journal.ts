@@ -4,6 +4,7 @@
  * digests, never a path to follow: what is to be done about them is planned anew. Shapes, their writer and reader; pure.
  */
 import { createHash } from 'node:crypto';
+import type { Deleted } from './plan-remove.js';
 import type { IdKind } from './plan-subids.js';
 import { isUserState, STATE_DIR, type UserState } from './state.js';
 
@@ -34,6 +35,7 @@ export interface IntentRecord {
   uid?: number;
   /** Of `remove`. */
   purge?: boolean;
+  deleted?: Deleted;
   /** What will be remembered of the user, should the file that says it be lost with a power cut. */
   state?: UserState;
   /** For people: kinds and objects of the steps. */
@@ -76,11 +78,12 @@ function isRanges(files: unknown): boolean {
 const CHECKS: Record<string, (record: Table) => boolean> = {
   header: ({ schema, machine }) => schema === 1 && isText(machine),
   ranges: ({ files }) => isRanges(files),
-  intent: ({ command, subject, uid, purge, state, steps }) =>
+  intent: ({ command, subject, uid, purge, deleted, state, steps }) =>
     COMMANDS.includes(command) &&
     isText(subject) &&
     (uid === undefined || (Number.isInteger(uid) && (uid as number) > 0)) &&
     (purge === undefined || typeof purge === 'boolean') &&
+    (deleted === undefined || (isTable(deleted) && typeof deleted.homeIsGone === 'boolean')) &&
     (state === undefined || isUserState(state)) &&
     isTexts(steps),
   done: ({ of, subjects }) => (of === 'ranges' || COMMANDS.includes(of)) && isTexts(subjects),

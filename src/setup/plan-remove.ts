@@ -20,6 +20,12 @@ export interface QuotaRemains {
   declaredUids: readonly number[];
 }
 
+/** An account that another program says it has deleted. */
+export interface Deleted {
+  /** The home was there before and is not now; otherwise it may be elsewhere, and with it files of subordinate ids. */
+  homeIsGone: boolean;
+}
+
 export interface RemoveFacts {
   name: string;
   root: string;
@@ -32,6 +38,8 @@ export interface RemoveFacts {
   purge: boolean;
   /** Nothing that could have the ids stays, so others may get them. */
   isReleased: boolean;
+  /** Set for an account that another program has deleted. */
+  deleted: Deleted | undefined;
   quota: QuotaRemains;
   deployed: Deployed;
   /** Root's own files about this user, absolute; those that exist. */
@@ -52,17 +60,27 @@ function planLines({ name, root, lines, isReleased: release }: RemoveFacts): Ite
   });
 }
 
-function planData({ home, owner, purge, deployed }: RemoveFacts): Item[] {
+/** For an account that is still there, although a program said that it would be gone. */
+export function planStay(name: string): Item {
+  const text: ItemText = { kind: 'account', subject: name, current: 'present', desired: 'present' };
+  return item.unchanged('create', text, 'it is an account; all stays as it is');
+}
+
+function whyKept({ name, deleted }: RemoveFacts): string {
+  if (deleted === undefined) return 'data stays without --purge';
+  return `the home may still be somewhere, so nobody else gets its ids until \`iso-setup remove ${name}\``;
+}
+
+function planData(facts: RemoveFacts): Item[] {
+  const { home, owner, purge, deployed, deleted } = facts;
   const text = (path: string, current: string): ItemText => ({
     kind: 'data',
     subject: tildePath(path),
     current,
     desired: 'absent',
   });
-  if (!purge) {
-    const kept = text(TREE, 'kept');
-    return [item.unchanged('create', { ...kept, desired: 'kept' }, 'data stays without --purge')];
-  }
+  if (deleted?.homeIsGone) return [item.unchanged('create', text(TREE, 'absent'), 'the home went with the account')];
+  if (!purge) return [item.unchanged('create', { ...text(TREE, 'kept'), desired: 'kept' }, whyKept(facts))];
   if (!home || !owner) return [item.unchanged('create', text(TREE, 'absent'), 'the account or its home is gone')];
   const items: Item[] = [];
   for (const { path } of FILES) {

@@ -21,6 +21,7 @@ import {
   hostTemplateValues,
   MODULES,
   OPTIONAL_HOST_FILES,
+  type OptionalHostFile,
   PAM_FILE,
   PAM_MARK,
   ROOT_DIRECTORIES,
@@ -57,10 +58,11 @@ export function renderHostFile(
   root: string,
   templates: ReadonlyMap<string, CheckedTemplate>,
   policy: Policy,
-  file: { kind: string; path: string; template: string },
+  file: { kind: string; path: string; template: string; moment?: string },
 ): RenderedHostFile {
   const path = join(root, file.path);
-  const content = render(templates, file.template, hostTemplateValues(policy, installed('iso-launch')));
+  const values = hostTemplateValues(policy, installed('iso-launch'), file.moment);
+  const content = render(templates, file.template, values);
   return { kind: file.kind, path, content, present: readPresent(path) };
 }
 
@@ -85,9 +87,10 @@ function readModules(): HostFacts['modules'] {
 const noHook = (hook: string) => `users.hooks of the policy does not name ${hook}`;
 
 /** Whether an optional file has a use here. */
-function judgeNeed(root: string, kind: 'audit' | 'hook', policy: Policy): Omit<OptionalFile, 'file'> {
-  if (kind === 'hook') {
-    return policy.users.hooks.includes('useradd') ? {} : { why: noHook('useradd'), isRefused: true };
+function judgeNeed(root: string, file: OptionalHostFile, policy: Policy): Omit<OptionalFile, 'file'> {
+  if (file.kind === 'hook') {
+    const { program } = file;
+    return policy.users.hooks.includes(program) ? {} : { why: noHook(program), isRefused: true };
   }
   const folder = join(root, AUDIT_FOLDER);
   if (!existsSync(folder)) return { why: `auditd is not installed: ${folder} is absent` };
@@ -116,7 +119,7 @@ async function readHostFacts(root: string, isUnfinished: boolean): Promise<HostF
     files: HOST_FILES.map((file) => renderHostFile(root, templates, policy, file)),
     optional: OPTIONAL_HOST_FILES.map((file) => ({
       file: { ...renderHostFile(root, templates, policy, file), mode: file.mode },
-      ...judgeNeed(root, file.kind, policy),
+      ...judgeNeed(root, file, policy),
     })),
     pam: readPam(root, policy),
     apparmor: features.apparmor === undefined ? renderHostFile(root, templates, policy, apparmor) : undefined,

@@ -76,10 +76,10 @@ async function planOrError(subject: string, make: () => Promise<Plan>): Promise<
 }
 
 async function finishRemoval(root: string, record: IntentRecord, journal: Journal): Promise<Recovery> {
-  const { subject, purge = false, uid } = record;
+  const { subject, purge = false, deleted, uid } = record;
   const why = uid === undefined ? undefined : await whyOther(readAccountFiles(root), record);
   if (why?.startsWith('its uid')) return { kind: 'dropped', command: 'remove', subject, why };
-  const plan = await planOrError(subject, () => takeBack(subject, { root, purge, journal }));
+  const plan = await planOrError(subject, () => takeBack(subject, { root, purge, deleted, journal }));
   // Removed whole before the run was killed.
   return {
     kind: 'finished',

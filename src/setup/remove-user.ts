@@ -11,11 +11,12 @@ import { IsoError } from '../lib/errors.js';
 import { readPlainFile } from '../sys/atomic-file.js';
 import { type Homes, type HomeUser, withHomes } from '../sys/home.js';
 import { applyAll } from './apply.js';
+import { isAccount } from './deleted-account.js';
 import { sliceFile } from './desired-host.js';
 import { CONFIG, FILES, TREE } from './desired-user.js';
 import type { Job } from './job.js';
 import type { Journal } from './journal-file.js';
-import { planRemoval, type RemoveFacts } from './plan-remove.js';
+import { type Deleted, planRemoval, planStay, type RemoveFacts } from './plan-remove.js';
 import { ID_KINDS, type IdKind } from './plan-subids.js';
 import { requireOrdinary } from './refuse-account.js';
 import { readQuotaRemains } from './remove-quota.js';
@@ -75,13 +76,12 @@ function readLines(root: string, name: string, uid: number | undefined, isReleas
 
 async function readFacts(
   homes: Homes,
-  root: string,
   name: string,
-  purge: boolean,
+  { root, purge, deleted }: RemoveOptions,
 ): Promise<{ facts: RemoveFacts; user: HomeUser | undefined; uid: number | undefined }> {
   const known = await findKnown(root, name);
   const uid = known ? known.account.uid : notedUid(root, name);
-  const isReleased = purge || !known;
+  const isReleased = purge || (!known && deleted?.homeIsGone !== false);
   const lines = readLines(root, name, known ? uid : undefined, isReleased);
   const quota = await readQuotaRemains(root, name);
   const hasLines =
@@ -112,7 +112,7 @@ async function readFacts(
   // The uid of an account that is gone may be another's by now, and then what bears its number is, too.
   const isOthers = !known && uid !== undefined && readAccountFiles(root).byUid.has(uid);
   const slice = uid === undefined || isOthers ? [] : [join(root, sliceFile(uid))];
-  const notes = [...slice, ...((purge || !known) && stateFile ? [stateFile] : [])];
+  const notes = [...slice, ...(isReleased && stateFile ? [stateFile] : [])];
   return {
     facts: {
       name,
@@ -122,6 +122,7 @@ async function readFacts(
       owner: known?.user && { uid: known.user.uid, home: known.user.home, tree: TREE, ranges: ranges('uid') },
       purge,
       isReleased,
+      deleted,
       quota,
       deployed: parseUserState(stateFile === undefined ? undefined : readPlainFile(stateFile)?.text)?.files ?? {},
       notes: notes.filter((path) => existsSync(path)),
@@ -135,10 +136,15 @@ interface RemoveOptions {
   root: string;
   /** Containers, images and configuration too. */
   purge: boolean;
+  /** By another program, or so it says: an account that is still there is left alone. */
+  deleted?: Deleted | undefined;
 }
 
-async function planJob(homes: Homes, name: string, { root, purge }: RemoveOptions): Promise<Job> {
-  const { facts, user, uid } = await readFacts(homes, root, name, purge);
+async function planJob(homes: Homes, name: string, options: RemoveOptions): Promise<Job> {
+  if (options.deleted && (await isAccount(options.root, name))) {
+    return { plan: { subject: name, items: [planStay(name)] }, user: undefined };
+  }
+  const { facts, user, uid } = await readFacts(homes, name, options);
   return { plan: { subject: name, ...(uid === undefined ? {} : { uid }), items: planRemoval(facts) }, user };
 }
 
@@ -149,10 +155,10 @@ export function planTakeBack(name: string, options: RemoveOptions): Promise<Plan
 
 /** Plans the removal of one user and applies it. Needs the lock of set-up. @throws IsoError */
 export function takeBack(name: string, options: RemoveOptions & { journal: Journal }): Promise<Plan> {
-  const { root, purge, journal } = options;
+  const { root, purge, deleted, journal } = options;
   return withHomes(async (homes) => {
     const job = await planJob(homes, name, options);
-    await applyAll([job], { root, homes, journal, command: 'remove', purge });
+    await applyAll([job], { root, homes, journal, command: 'remove', purge, deleted });
     return job.plan;
   });
 }

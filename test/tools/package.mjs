@@ -98,16 +98,20 @@ ${AS_USER} iso-run run --rm base sh -c 'echo "inside: $(id -u) $(hostname)"'`;
 
 // What an account tool or a login runs: set up when the policy means the user, and no word or failure otherwise.
 const HOOK = `
-mkdir -p /etc/iso; printf '[users]\\nhooks = ["useradd", "login"]\\n' >/etc/iso/policy.toml
+mkdir -p /etc/iso; printf '[users]\\nhooks = ["useradd", "login", "userdel"]\\n' >/etc/iso/policy.toml
 iso-setup system >/dev/null
 useradd -m dora; test -s "/var/lib/iso/users/$(id -u dora).json"; grep -q ^dora: /etc/subuid
 useradd -r daemon2; test ! -e "/var/lib/iso/users/$(id -u daemon2).json"
 grep -c user-hook /etc/pam.d/common-session /etc/pam.d/common-session-noninteractive || true
 rm -rf /var/lib/iso/users; runuser -u dora -- true; env PAM_TYPE=open_session PAM_USER=dora /usr/lib/iso-toolkit/user-hook login
 test -s "/var/lib/iso/users/$(id -u dora).json"
+for name in hal ian; do useradd -m -K SUB_UID_COUNT=0 -K SUB_GID_COUNT=0 $name; grep -q "\"$name:" /var/lib/iso/ranges.json; done
+userdel -r hal 2>/dev/null; userdel ian; rm -r /home/ian
+test "$(grep -cE '^(hal|ian):' /etc/subuid)" = 0; test "$(grep -cE '"(hal|ian):' /var/lib/iso/ranges.json)" = 2
+iso-setup remove ian >/dev/null; test "$(grep -cE '"ian:' /var/lib/iso/ranges.json)" = 0
 mv /usr/bin/node /usr/bin/node.off; useradd -m eve; mv /usr/bin/node.off /usr/bin/node
 echo '[[' >/etc/iso/policy.toml; useradd -m fay; env PAM_TYPE=open_session PAM_USER=fay /usr/lib/iso-toolkit/user-hook login
-rm /etc/iso/policy.toml; iso-setup system >/dev/null; test ! -e /etc/shadow-maint/useradd-post.d/50-iso-toolkit
+rm /etc/iso/policy.toml; iso-setup system >/dev/null; test -z "$(find /etc/shadow-maint -type f)"
 grep -c user-hook /etc/pam.d/common-session || true
 for name in dora eve fay; do userdel -r $name 2>/dev/null; done; userdel daemon2; sed -i /^dora:/d /etc/subuid /etc/subgid`;
 
@@ -135,7 +139,7 @@ async function testSuite(suite, deb) {
       const { stdout } = clean.sh(USE);
       expect(COMMANDS.every((command) => stdout.includes(`${command} `)) && /inside: 0 /.test(stdout), stdout);
     });
-    await test(`${suite}: sets users up as useradd makes them and logins let them in, and fails neither`, () => {
+    await test(`${suite}: follows useradd, logins and userdel, and fails none of them`, () => {
       const { stdout } = clean.sh(HOOK);
       const counts = stdout.trim().split('\n').slice(-3);
       expect(/common-session:1$/.test(counts[0]) && /noninteractive:0$/.test(counts[1]) && counts[2] === '0', stdout);

@@ -95,6 +95,31 @@ describe('a run that was killed', () => {
       expect(existsSync(join(root, 'var/lib/iso/journal'))).toBe(false);
     }));
 
+  it.each([
+    ['stay, when the home may still be there', false, ['bob:524288:65536']],
+    ['are free, when the home went too', true, []],
+  ])('while an account was deleted is finished as it was begun: ids %s', (_, homeIsGone, noted) =>
+    withRoot(things, [['user', 'bob']], async (root) => {
+      writeFileSync(join(root, 'etc/passwd'), passwd(70002).replace(/^bob.*\n/m, ''));
+      const record = intent({ command: 'remove', subject: 'bob', uid: 70002, deleted: { homeIsGone } });
+      placeJournal(root, formatRecords([header, record]));
+      const { status, stderr } = await run(['system', '--root', root]);
+      expect([status, stderr]).toEqual([0, 'iso-setup: finished the removal of bob that an earlier run began\n']);
+      expect(readFileSync(join(root, 'etc/subuid'), 'utf8')).toBe('');
+      const ranges = JSON.parse(readFileSync(join(root, 'var/lib/iso/ranges.json'), 'utf8')) as { uid: string[] };
+      expect(ranges.uid).toEqual(noted);
+    }),
+  );
+
+  it('while an account was deleted that is there again takes nothing from it', () =>
+    withRoot(things, [['user', 'bob']], async (root) => {
+      const before = readFileSync(join(root, 'etc/subuid'), 'utf8');
+      const record = intent({ command: 'remove', subject: 'bob', uid: 70002, deleted: { homeIsGone: true } });
+      placeJournal(root, formatRecords([header, record]));
+      expect((await run(['system', '--root', root])).status).toBe(0);
+      expect(readFileSync(join(root, 'etc/subuid'), 'utf8')).toBe(before);
+    }));
+
   it('between the two files of ranges leaves both replaced in the end, or none', () =>
     withRoot(things, [], async (root) => {
       await kill(root, 3);
@@ -177,6 +202,11 @@ describe('a journal', () => {
     [
       'of another shape',
       (root) => placeJournal(root, formatRecords([header, { ...intent({}), uid: -1 }])),
+      /line 2 is damaged/,
+    ],
+    [
+      'that does not say whether a home is gone',
+      (root) => placeJournal(root, formatRecords([header, { ...intent({}), deleted: {} as { homeIsGone: boolean } }])),
       /line 2 is damaged/,
     ],
   ];
