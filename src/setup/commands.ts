@@ -1,7 +1,6 @@
 /** What the commands of `iso-setup` ask for: plans alone, or one transaction that finishes earlier ones first. */
-import { join } from 'node:path';
 import { IsoError } from '../lib/errors.js';
-import { isAbsent } from './deleted-account.js';
+import { isHomeGone } from './deleted-account.js';
 import { hasJournal, type Journal, NO_JOURNAL } from './journal-file.js';
 import { planBaseline, setUpHost } from './provision-host.js';
 import { setUpUsers } from './provision-users.js';
@@ -77,10 +76,9 @@ export async function removeUser(name: string, options: RemoveCommandOptions): P
   if (process.geteuid?.() !== 0) {
     throw new IsoError('permission.denied', `cannot remove ${name}`, 'only root can take subordinate ids back');
   }
-  const home = options.deleted?.home;
-  const homeIsGone = home !== undefined && isAbsent(join(root, home));
-  const what = { root, purge, deleted: options.deleted && { homeIsGone } };
+  const deleted = options.deleted && { homeIsGone: isHomeGone(root, options.deleted.home) };
+  const what = { root, purge, deleted };
   if (dryRun) return planTakeBack(name, what);
   const work = (journal: Journal) => takeBack(name, { ...what, journal });
-  return withTransaction(root, tell, work, options.deleted ? [name] : undefined);
+  return withTransaction(root, tell, work, deleted ? [name] : undefined);
 }

@@ -1,13 +1,14 @@
 /** What another program that deletes accounts leaves to us: whether the account is really gone, and its home with it. */
 import { lstatSync } from 'node:fs';
+import { join } from 'node:path';
 import { findAccount, readAccountFiles } from '../facts/accounts.js';
 import { IsoError } from '../lib/errors.js';
 
-/** Only a clear answer counts, and only of a path that came here whole: the bytes of names need not be UTF-8. */
-export function isAbsent(path: string): boolean {
-  if (!path.startsWith('/') || path.includes('\uFFFD')) return false;
+/** Only a clear answer counts, and only about a home that came here whole: the bytes of paths need not be UTF-8. */
+export function isHomeGone(root: string, home: string | undefined): boolean {
+  if (!home?.startsWith('/') || home.includes('\uFFFD') || home.split('/').includes('..')) return false;
   try {
-    return lstatSync(path, { throwIfNoEntry: false }) === undefined;
+    return lstatSync(join(root, home), { throwIfNoEntry: false }) === undefined;
   } catch {
     return false;
   }

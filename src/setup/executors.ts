@@ -9,7 +9,7 @@ import { run } from '../sys/exec.js';
 import type { HomeOp, HomeOutcome, Homes } from '../sys/home.js';
 import { runWithPipes } from '../sys/real-pipe.js';
 import { installPolicyModules } from '../sys/selinux.js';
-import { enableLinger, reloadUnits } from '../sys/systemd.js';
+import { disableLinger, enableLinger, reloadUnits } from '../sys/systemd.js';
 import type { Unsynced } from './checkpoint.js';
 import { clearTree } from './clear-tree.js';
 import type { Command } from './journal.js';
@@ -89,6 +89,7 @@ export const hostExecutors: {
   'module.load': async ({ name }) => void (await runWithPipes('modprobe', ['--', name], TOOL_MS)),
   'systemd.reload': () => reloadUnits(),
   'linger.enable': ({ name }) => enableLinger(name),
+  'linger.disable': ({ name }) => disableLinger(name),
   'selinux.install': ({ modules }) => installPolicyModules(modules),
   'apparmor.load': async ({ path }) => void (await run('apparmor_parser', ['--replace', '--', path])),
   'audit.load': async () => void (await runWithPipes('augenrules', ['--load'], TOOL_MS)),

@@ -6,6 +6,7 @@ import type { ProjectLimits } from '../sys/quota.js';
 import type { TreeOwner } from '../sys/tree.js';
 import { CONFIG, FILES, TREE } from './desired-user.js';
 import { digestOf } from './plan-files.js';
+import { type OwnLinger, planLingerBack } from './plan-linger.js';
 import { formatLimits } from './plan-quota.js';
 import { ID_KINDS, type IdKind } from './plan-subids.js';
 import type { Deployed } from './state.js';
@@ -41,6 +42,7 @@ export interface RemoveFacts {
   /** Set for an account that another program has deleted. */
   deleted: Deleted | undefined;
   quota: QuotaRemains;
+  linger: OwnLinger | undefined;
   deployed: Deployed;
   /** Root's own files about this user, absolute; those that exist. */
   notes: string[];
@@ -142,7 +144,14 @@ function planNotes({ notes }: RemoveFacts): Item[] {
   );
 }
 
-/** Data first, then the ids that own it, then what root remembers of it. */
+/** What still runs for the user first, data next, then the ids that own it, then what root remembers of it. */
 export function planRemoval(facts: RemoveFacts): Item[] {
-  return [...planData(facts), ...planProject(facts), ...planLines(facts), ...planNotes(facts)];
+  const { name, linger } = facts;
+  return [
+    ...planLingerBack(name, linger),
+    ...planData(facts),
+    ...planProject(facts),
+    ...planLines(facts),
+    ...planNotes(facts),
+  ];
 }

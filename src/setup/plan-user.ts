@@ -18,6 +18,7 @@ import {
   type RenderedFile,
 } from './plan-home.js';
 import { planReload } from './plan-host.js';
+import { type LingerFacts, lingerNote, planLinger } from './plan-linger.js';
 import type { ProjectFacts } from './plan-project.js';
 import { planUserQuota, type QuotaFacts } from './plan-quota.js';
 import { formatRange, ID_KINDS, type IdKind, type UserRanges } from './plan-subids.js';
@@ -140,29 +141,27 @@ function verifyRanges({ account, ranges }: UserFacts): Item[] {
   });
 }
 
-function planSystemd(facts: UserFacts, linger: Policy['linger']): Item[] {
-  const { account, features, slice, lingering, isUnfinished } = facts;
-  const items: Item[] = [];
-  if (slice) {
-    const verdict = judgeFile({
-      ...slice,
-      mode: HOST_FILE_MODE,
-      deployed: slice.present ? [digestOf(slice.present.content)] : [],
-    });
-    const text = { kind: 'slice', subject: slice.path, current: verdict.current, desired: verdict.desired };
-    const args = { path: slice.path, mode: HOST_FILE_MODE, content: slice.content, isOneOfMany: true as const };
-    if (verdict.action === 'none') items.push(item.unchanged('create', text, verdict.reason));
-    else items.push(item.todo('create', text, { kind: 'file.write', args }, verdict.reason));
-    if (verdict.action !== 'none' || isUnfinished) items.push(...planReload(features));
-  }
-  const text = { kind: 'linger', subject: account.name, current: lingering ? 'on' : 'off', desired: 'on' };
-  if (linger === 'never')
-    items.push(item.unchanged('create', { ...text, desired: text.current }, 'the policy says linger = "never"'));
-  else if (features.systemd !== undefined) items.push(item.unavailable('create', text, features.systemd));
-  else if (lingering) items.push(item.unchanged('create', text, 'already on'));
-  else items.push(item.todo('create', text, { kind: 'linger.enable', args: { name: account.name } }));
-  return items;
+function planSlice({ features, slice, isUnfinished }: UserFacts): Item[] {
+  if (!slice) return [];
+  const verdict = judgeFile({
+    ...slice,
+    mode: HOST_FILE_MODE,
+    deployed: slice.present ? [digestOf(slice.present.content)] : [],
+  });
+  const text = { kind: 'slice', subject: slice.path, current: verdict.current, desired: verdict.desired };
+  const args = { path: slice.path, mode: HOST_FILE_MODE, content: slice.content, isOneOfMany: true as const };
+  const file =
+    verdict.action === 'none'
+      ? item.unchanged('create', text, verdict.reason)
+      : item.todo('create', text, { kind: 'file.write', args }, verdict.reason);
+  return verdict.action !== 'none' || isUnfinished ? [file, ...planReload(features)] : [file];
 }
+
+const lingerOf = ({ account, lingering, features }: UserFacts): LingerFacts => ({
+  name: account.name,
+  isOn: lingering,
+  whyNot: features.systemd,
+});
 
 /** What the whole host has or has not, told with each user since it decides what the user's limits are worth. */
 function planHostFeatures({ features, entries, isRoot, categories }: UserFacts, delegation: readonly Item[]): Item[] {
@@ -184,7 +183,7 @@ function planHostFeatures({ features, entries, isRoot, categories }: UserFacts, 
 }
 
 /** The note of what is ours is written before anything is changed, so a killed run leaves nothing that is nobody's. */
-function planState(facts: UserFacts, files: readonly JudgedFile[]): Item[] {
+function planState(facts: UserFacts, files: readonly JudgedFile[], policy: Policy['linger']): Item[] {
   const { account, state, stateFile, isRoot, categories } = facts;
   if (!isRoot) return [];
   const after: Deployed = { ...state?.files };
@@ -196,8 +195,9 @@ function planState(facts: UserFacts, files: readonly JudgedFile[]): Item[] {
     isNews = true;
   }
   const pair = categories ?? state?.categories;
+  const linger = lingerNote(lingerOf(facts), policy, state);
   const text = { kind: 'state', subject: stateFile, current: state ? 'older' : 'absent', desired: 'recorded' };
-  if (state && !isNews && state.categories === pair)
+  if (state && !isNews && state.categories === pair && state.linger === linger.linger)
     return [item.unchanged('create', { ...text, current: 'recorded' }, 'already recorded')];
   const next: UserState = {
     schema: 1,
@@ -205,6 +205,7 @@ function planState(facts: UserFacts, files: readonly JudgedFile[]): Item[] {
     name: account.name,
     files: after,
     ...(pair === undefined ? {} : { categories: pair }),
+    ...linger,
   };
   return [item.todo('create', text, { kind: 'state.write', args: { path: stateFile, state: next } })];
 }
@@ -222,11 +223,12 @@ export function planUser(facts: UserFacts, policy: Policy, delegation: readonly 
   });
   const items = [
     ...planValidation(facts),
-    ...planState(facts, files),
+    ...planState(facts, files, policy.linger),
     ...planRanges(facts),
     ...planDirectories(facts.entries, owner),
     ...planUserQuota({ ...facts, uids: facts.ranges.uid.present }, policy.quota, facts.isRoot),
-    ...planSystemd(facts, policy.linger),
+    ...planSlice(facts),
+    planLinger(lingerOf(facts), policy.linger),
     ...planHostFeatures(facts, delegation),
     ...verifyRanges(facts),
     ...planVerification(facts.entries, owner),

@@ -7,7 +7,7 @@ import { resolveHome } from '../facts/home-path.js';
 import { asIsoError, type ErrorRecord, IsoError } from '../lib/errors.js';
 import { readPlainFile } from '../sys/atomic-file.js';
 import type { Homes, HomeUser } from '../sys/home.js';
-import { SLICE_TEMPLATE, sliceFile, sliceTemplateValues } from './desired-host.js';
+import { lingerFile, SLICE_TEMPLATE, sliceFile, sliceTemplateValues } from './desired-host.js';
 import { FILES, OBSERVED, userTemplateValues } from './desired-user.js';
 import type { Job } from './job.js';
 import type { IdKind, UserRanges } from './plan-subids.js';
@@ -178,7 +178,7 @@ async function planCase(shared: Shared, one: UserCase, notes: CaseNotes): Promis
       tools: shared.tools,
       features: shared.features,
       slice: sliceOf(shared, account),
-      lingering: existsSync(join(root, 'var/lib/systemd/linger', account.name)),
+      lingering: existsSync(join(root, lingerFile(account.name))),
       categories: shared.categoriesOf?.(account.uid),
       isRoot,
     },

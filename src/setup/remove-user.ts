@@ -10,9 +10,10 @@ import { requireUserName } from '../facts/user-name.js';
 import { IsoError } from '../lib/errors.js';
 import { readPlainFile } from '../sys/atomic-file.js';
 import { type Homes, type HomeUser, withHomes } from '../sys/home.js';
+import { whyNoSystemd } from '../sys/systemd.js';
 import { applyAll } from './apply.js';
 import { isAccount } from './deleted-account.js';
-import { sliceFile } from './desired-host.js';
+import { lingerFile, sliceFile } from './desired-host.js';
 import { CONFIG, FILES, TREE } from './desired-user.js';
 import type { Job } from './job.js';
 import type { Journal } from './journal-file.js';
@@ -20,7 +21,7 @@ import { type Deleted, planRemoval, planStay, type RemoveFacts } from './plan-re
 import { ID_KINDS, type IdKind } from './plan-subids.js';
 import { requireOrdinary } from './refuse-account.js';
 import { readQuotaRemains } from './remove-quota.js';
-import { parseUserState, USERS_DIR, userStateFile } from './state.js';
+import { parseUserState, USERS_DIR, type UserState, userStateFile } from './state.js';
 import type { Plan } from './step.js';
 import { readRangesState, readSubidFile } from './subid-files.js';
 
@@ -35,6 +36,16 @@ function notedUid(root: string, name: string): number | undefined {
   if (!existsSync(folder)) return undefined;
   const states = readdirSync(folder).map((file) => parseUserState(readPlainFile(join(folder, file))?.text));
   return states.find((state) => state?.name === name)?.uid;
+}
+
+const readState = (stateFile: string | undefined): UserState | undefined =>
+  parseUserState(stateFile === undefined ? undefined : readPlainFile(stateFile)?.text);
+
+function findLinger(root: string, name: string, isAccount: boolean, stateFile: string | undefined) {
+  const state = readState(stateFile);
+  const file = join(root, lingerFile(name));
+  if (stateFile === undefined || state?.linger !== true || state.name !== name || !existsSync(file)) return undefined;
+  return { file, isAskable: isAccount && root === '/' && whyNoSystemd() === undefined, stateFile, state };
 }
 
 async function findKnown(
@@ -124,7 +135,8 @@ async function readFacts(
       isReleased,
       deleted,
       quota,
-      deployed: parseUserState(stateFile === undefined ? undefined : readPlainFile(stateFile)?.text)?.files ?? {},
+      linger: findLinger(root, name, known !== undefined, stateFile),
+      deployed: readState(stateFile)?.files ?? {},
       notes: notes.filter((path) => existsSync(path)),
     },
     user: known?.user,

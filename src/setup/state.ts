@@ -24,6 +24,8 @@ export interface UserState {
   files: Deployed;
   /** Number of the user's pair of SELinux categories, which no other user has. */
   categories?: number;
+  /** systemd's linger is on, and iso-setup turned it on. */
+  linger?: true;
 }
 
 export interface HostState {
@@ -96,7 +98,8 @@ export function parseUserState(text: string | undefined): UserState | undefined 
   const { categories } = table;
   const known = typeof categories === 'number' && Number.isInteger(categories) && categories >= 0 && categories < PAIRS;
   const pair = known ? { categories } : {};
-  return { schema: 1, uid: table.uid, name: table.name, files: deployed(table.files), ...pair };
+  const linger = table.linger === true ? { linger: true as const } : {};
+  return { schema: 1, uid: table.uid, name: table.name, files: deployed(table.files), ...pair, ...linger };
 }
 
 export function parseHostState(text: string | undefined): HostState {

@@ -59,6 +59,7 @@ export interface HostStepArgs {
   'module.load': { name: string };
   'systemd.reload': Record<string, never>;
   'linger.enable': { name: string };
+  'linger.disable': { name: string };
   'apparmor.load': { path: string };
   /** Modules of the SELinux policy, in one transaction. */
   'selinux.install': { modules: readonly { file: string; priority: number }[] };

@@ -1,4 +1,4 @@
-/** systemd as the manager of this host: whether it runs, and the two requests that provisioning has for it. */
+/** systemd as the manager of this host: whether it runs, and the requests that provisioning has for it. */
 import { existsSync } from 'node:fs';
 import { run } from './exec.js';
 
@@ -15,4 +15,9 @@ export async function reloadUnits(): Promise<void> {
 /** Starts a user's manager at boot and keeps it without a login. @throws IsoError tool.failed */
 export async function enableLinger(name: string): Promise<void> {
   await run('loginctl', ['enable-linger', '--', name]);
+}
+
+/** Ends a user's manager, and all that it runs, when nobody is logged in. @throws IsoError tool.failed */
+export async function disableLinger(name: string): Promise<void> {
+  await run('loginctl', ['disable-linger', '--', name]);
 }

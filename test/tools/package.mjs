@@ -96,6 +96,10 @@ cd /home/carol
 ${AS_USER} iso-run image bootstrap base >/dev/null
 ${AS_USER} iso-run run --rm base sh -c 'echo "inside: $(id -u) $(hostname)"'`;
 
+const LINGER = '/var/lib/systemd/linger';
+// As iso-setup notes it where systemd runs, which it does not here.
+const lingers = (name) => `sed -i 's/^ "files"/ "linger": true,\\n&/' "/var/lib/iso/users/$(id -u ${name}).json"`;
+
 // What an account tool or a login runs: set up when the policy means the user, and no word or failure otherwise.
 const HOOK = `
 mkdir -p /etc/iso; printf '[users]\\nhooks = ["useradd", "login", "userdel"]\\n' >/etc/iso/policy.toml
@@ -103,10 +107,12 @@ iso-setup system >/dev/null
 useradd -m dora; test -s "/var/lib/iso/users/$(id -u dora).json"; grep -q ^dora: /etc/subuid
 useradd -r daemon2; test ! -e "/var/lib/iso/users/$(id -u daemon2).json"
 grep -c user-hook /etc/pam.d/common-session /etc/pam.d/common-session-noninteractive || true
-rm -rf /var/lib/iso/users; runuser -u dora -- true; env PAM_TYPE=open_session PAM_USER=dora /usr/lib/iso-toolkit/user-hook login
+rm "/var/lib/iso/users/$(id -u dora).json"; runuser -u dora -- true; env PAM_TYPE=open_session PAM_USER=dora /usr/lib/iso-toolkit/user-hook login
 test -s "/var/lib/iso/users/$(id -u dora).json"
-for name in hal ian; do useradd -m -K SUB_UID_COUNT=0 -K SUB_GID_COUNT=0 $name; grep -q "\"$name:" /var/lib/iso/ranges.json; done
+for name in hal ian; do useradd -m -K SUB_UID_COUNT=0 -K SUB_GID_COUNT=0 $name; grep -q "$name:" /var/lib/iso/ranges.json; done
+mkdir -p ${LINGER}; touch ${LINGER}/ian ${LINGER}/dora; ${lingers('ian')}
 userdel -r hal 2>/dev/null; userdel ian; rm -r /home/ian
+test "$(ls ${LINGER})" = dora; rm ${LINGER}/dora; rmdir -p --ignore-fail-on-non-empty ${LINGER}
 test "$(grep -cE '^(hal|ian):' /etc/subuid)" = 0; test "$(grep -cE '"(hal|ian):' /var/lib/iso/ranges.json)" = 2
 iso-setup remove ian >/dev/null; test "$(grep -cE '"ian:' /var/lib/iso/ranges.json)" = 0
 mv /usr/bin/node /usr/bin/node.off; useradd -m eve; mv /usr/bin/node.off /usr/bin/node
@@ -154,7 +160,9 @@ async function testSuite(suite, deb) {
       clean.sh('test -f /etc/iso/policy.toml && test ! -e /usr/bin/iso-run');
     });
     await test(`${suite}: purged, leaves nothing behind`, () => {
+      clean.sh(`mkdir -p ${LINGER}; touch ${LINGER}/carol; ${lingers('carol')}`);
       clean.sh('apt-get purge -y -qq iso-toolkit; userdel -r carol 2>/dev/null');
+      clean.sh(`rmdir -p --ignore-fail-on-non-empty ${LINGER}`);
       const after = clean.sh(SNAPSHOT).stdout.split('\n');
       const known = new Set(before.split('\n'));
       const now = new Set(after);

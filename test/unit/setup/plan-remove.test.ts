@@ -13,6 +13,7 @@ const facts: RemoveFacts = {
   isReleased: false,
   deleted: undefined,
   quota: { lines: { projid: [], projects: [] }, limited: undefined, declaredUids: [] },
+  linger: undefined,
   deployed: {},
   notes: [],
 };
