@@ -2,13 +2,14 @@
 import type { HomeFacts } from '../facts/home.js';
 import { describeType, tildePath } from '../facts/home-words.js';
 import type { ProjectLines } from '../facts/project-lines.js';
+import type { ManagedRanges } from '../facts/subid-source.js';
 import type { ProjectLimits } from '../sys/quota.js';
 import type { TreeOwner } from '../sys/tree.js';
 import { CONFIG, FILES, TREE } from './desired-user.js';
 import { digestOf } from './plan-files.js';
 import { type OwnLinger, planLingerBack } from './plan-linger.js';
 import { formatLimits } from './plan-quota.js';
-import { ID_KINDS, type IdKind } from './plan-subids.js';
+import { formatRange, ID_KINDS, type IdKind } from './plan-subids.js';
 import type { Deployed } from './state.js';
 import { type Item, type ItemText, item } from './step.js';
 
@@ -32,6 +33,8 @@ export interface RemoveFacts {
   root: string;
   /** The user's lines of each file, and those that iso-setup noted as added, be they there or not. */
   lines: Record<IdKind, { present: string[]; ours: string[] }>;
+  /** What a source other than the files gives to the user. */
+  managed: ManagedRanges | undefined;
   /** Undefined when the account or its home is gone, or its data stays. */
   home: HomeFacts | undefined;
   /** Whose tree it is; known when the home is. */
@@ -59,6 +62,17 @@ function planLines({ name, root, lines, isReleased: release }: RemoveFacts): Ite
       return item.todo('create', text, { kind: 'subids.remove', args: { owner: name, root, release } }, reason);
     const why = present.length === 0 ? `${name} has no line there` : 'iso-setup did not add these lines, so they stay';
     return item.unchanged('create', text, why);
+  });
+}
+
+/** What a directory gives is the directory's to take back; nothing of it is in a file here. */
+function planManaged({ name, managed }: RemoveFacts): Item[] {
+  if (!managed) return [];
+  const { source } = managed;
+  return ID_KINDS.map((id) => {
+    const current = managed[id].map((range) => formatRange(name, range)).join(' ') || 'none';
+    const text: ItemText = { kind: 'subids', subject: `sub${id} of ${source}`, current, desired: current };
+    return item.unchanged('create', text, `${current}; given by ${source} (nsswitch.conf), and its to take back`);
   });
 }
 
@@ -152,6 +166,7 @@ export function planRemoval(facts: RemoveFacts): Item[] {
     ...planData(facts),
     ...planProject(facts),
     ...planLines(facts),
+    ...planManaged(facts),
     ...planNotes(facts),
   ];
 }

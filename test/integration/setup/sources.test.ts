@@ -4,8 +4,12 @@ import { onPrivateHost, partsOf } from './private-host.js';
 
 const here = import.meta.dirname;
 
+let output: string | undefined;
+/** One run for all that is seen of it. */
+const managedHost = () => (output ??= onPrivateHost('subid-source.sh', [here]));
+
 describe('a host whose nsswitch.conf names a source of subordinate ids', () => {
-  const parts = partsOf(onPrivateHost('subid-source.sh', [here]));
+  const parts = partsOf(managedHost());
 
   it('takes the ranges from there, and a second run has nothing to do', () => {
     const line = 'alice:1000079360:65536; ranges managed by isotest (nsswitch.conf)';
@@ -53,6 +57,33 @@ describe('a host whose nsswitch.conf names a source of subordinate ids', () => {
     expect(parts['iso-run of alice']).not.toContain('why:');
     expect(parts['iso-run of dave']).toContain('isotest gives this user no subordinate uids');
     expect(parts['iso-run of dave']).toContain('give you a range in isotest');
+  });
+});
+
+describe('a user whose ranges another source gives', () => {
+  const parts = partsOf(managedHost());
+
+  it('is not removed while a process has ids of them', () => {
+    expect(parts['in use']).toMatch(
+      /^ {2}why: {2}process \d+ uses subordinate ids of alice\n {2}code: container\.running\n$/,
+    );
+  });
+
+  it('keeps them when removed, and loses the lines that iso-setup added before', () => {
+    const managed = 'alice:1000079360:65536; given by isotest (nsswitch.conf), and its to take back';
+    expect(parts.removed).toContain(`ok      subids     subuid of isotest: ${managed}`);
+    expect(parts.removed).toContain(`ok      subids     subgid of isotest: ${managed}`);
+    expect(parts.removed).toContain('alice:524288:65536 alice:900000000:5 -> alice:900000000:5');
+  });
+
+  it('loses the files that have their ids with --purge, and processes with ids of lines that do not count are others’', () => {
+    expect(parts.purged).toMatch(/done +mapped data.*3 entries of subordinate ids/);
+    expect(parts.purged).not.toContain('why:');
+    expect(parts.purged).toMatch(/No such file or directory\nalice:900000000:5\n$/);
+  });
+
+  it('loses the notes of the set-up when the account is gone', () => {
+    expect(parts.deleted).toMatch(/done +state +\/var\/lib\/iso\/users\/\d+\.json: present -> absent/);
   });
 });
 

@@ -7,6 +7,7 @@ const facts: RemoveFacts = {
   name: 'alice',
   root: '/',
   lines: { uid: { present: [line], ours: [line] }, gid: { present: [line], ours: [line] } },
+  managed: undefined,
   home: undefined,
   owner: undefined,
   purge: false,

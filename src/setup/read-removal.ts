@@ -1,0 +1,116 @@
+/** The facts of a user who is removed: account, home, ranges, quota, and what root noted. */
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { findAccount, type PasswdEntry, readAccountFiles, readGroupsOf } from '../facts/accounts.js';
+import { type HomeFacts, homeUser, observeHome } from '../facts/home.js';
+import { resolveHome } from '../facts/home-path.js';
+import { requireUserName } from '../facts/user-name.js';
+import { IsoError } from '../lib/errors.js';
+import { readPlainFile } from '../sys/atomic-file.js';
+import type { Homes, HomeUser } from '../sys/home.js';
+import { whyNoSystemd } from '../sys/systemd.js';
+import { lingerFile, sliceFile } from './desired-host.js';
+import { CONFIG, FILES, TREE } from './desired-user.js';
+import type { Deleted, RemoveFacts } from './plan-remove.js';
+import { ID_KINDS } from './plan-subids.js';
+import { requireOrdinary } from './refuse-account.js';
+import { askSource, idsOf, readRemovalLines, requireUnused } from './removal-ranges.js';
+import { readQuotaRemains } from './remove-quota.js';
+import { parseUserState, USERS_DIR, type UserState, userStateFile } from './state.js';
+
+export interface RemoveOptions {
+  root: string;
+  /** Containers, images and configuration too. */
+  purge: boolean;
+  /** By another program, or so it says: an account that is still there is left alone. */
+  deleted?: Deleted | undefined;
+}
+
+/** The uid under which a user who is no account any more was set up. */
+function notedUid(root: string, name: string): number | undefined {
+  const folder = join(root, USERS_DIR);
+  if (!existsSync(folder)) return undefined;
+  const states = readdirSync(folder).map((file) => parseUserState(readPlainFile(join(folder, file))?.text));
+  return states.find((state) => state?.name === name)?.uid;
+}
+
+const readState = (stateFile: string | undefined): UserState | undefined =>
+  parseUserState(stateFile === undefined ? undefined : readPlainFile(stateFile)?.text);
+
+function findLinger(root: string, name: string, isAccount: boolean, stateFile: string | undefined) {
+  const state = readState(stateFile);
+  const file = join(root, lingerFile(name));
+  if (stateFile === undefined || state?.linger !== true || state.name !== name || !existsSync(file)) return undefined;
+  return { file, isAskable: isAccount && root === '/' && whyNoSystemd() === undefined, stateFile, state };
+}
+
+async function findKnown(
+  root: string,
+  name: string,
+): Promise<{ account: PasswdEntry; user: HomeUser | undefined } | undefined> {
+  requireUserName(name);
+  const files = readAccountFiles(root);
+  try {
+    const account = await findAccount(files, name);
+    requireOrdinary(account, files.uidMin);
+    const home = resolveHome(root, account);
+    return { account, user: homeUser(account, home, await readGroupsOf(files, account)) };
+  } catch (error) {
+    // Ranges of an account that is gone are taken back as well.
+    if (error instanceof IsoError && error.code === 'user.unknown') return undefined;
+    if (error instanceof IsoError && error.code === 'home.missing') {
+      return { account: await findAccount(files, name), user: undefined };
+    }
+    throw error;
+  }
+}
+
+/** @throws IsoError user.unknown, user.refused, container.running, home.unsafe */
+export async function readRemoval(
+  homes: Homes,
+  name: string,
+  { root, purge, deleted }: RemoveOptions,
+): Promise<{ facts: RemoveFacts; user: HomeUser | undefined; uid: number | undefined }> {
+  const known = await findKnown(root, name);
+  const uid = known ? known.account.uid : notedUid(root, name);
+  const isReleased = purge || (!known && deleted?.homeIsGone !== false);
+  const lines = readRemovalLines(root, { name, uid: known?.account.uid }, isReleased);
+  const quota = await readQuotaRemains(root, name);
+  const hasLines =
+    ID_KINDS.some((id) => lines[id].present.length + lines[id].ours.length > 0) || quota.lines.projid.length > 0;
+  if (!known && !hasLines && uid === undefined) {
+    throw new IsoError('user.unknown', `cannot remove ${name}`, 'no account and no subordinate range has this name');
+  }
+  // Below another root there is nobody to ask; what stays needs no ids to be known.
+  const managed = known && (root === '/' || purge) ? await askSource(root, name) : undefined;
+  const ids = idsOf(lines, managed);
+  if (root === '/') requireUnused(name, ids);
+  const stateFile = uid === undefined ? undefined : join(root, userStateFile(uid));
+  const home: HomeFacts | undefined =
+    purge && known?.user
+      ? await observeHome(homes, known.user, [TREE, CONFIG, ...FILES.map((file) => file.path)])
+      : undefined;
+  // The uid of an account that is gone may be another's by now, and then what bears its number is, too.
+  const isOthers = !known && uid !== undefined && readAccountFiles(root).byUid.has(uid);
+  const slice = uid === undefined || isOthers ? [] : [join(root, sliceFile(uid))];
+  const notes = [...slice, ...(isReleased && stateFile ? [stateFile] : [])];
+  return {
+    facts: {
+      name,
+      root,
+      lines,
+      managed,
+      home,
+      owner: known?.user && { uid: known.user.uid, home: known.user.home, tree: TREE, ranges: ids.uid },
+      purge,
+      isReleased,
+      deleted,
+      quota,
+      linger: findLinger(root, name, known !== undefined, stateFile),
+      deployed: readState(stateFile)?.files ?? {},
+      notes: notes.filter((path) => existsSync(path)),
+    },
+    user: known?.user,
+    uid,
+  };
+}
