@@ -56,6 +56,9 @@ function rangeReader(kind: 'uid' | 'gid'): (account: Account) => IdRange[] {
   return (account) => rangesOf(lines, account);
 }
 
+/** The subordinate uids of one account. @throws IsoError feature.missing where another source cannot be asked */
+export const readUidRanges = (account: Account): IdRange[] => rangeReader('uid')(account);
+
 /** A source cannot be listed: there it is whom iso-setup has noted. */
 function ownersOfRanges(): string[] {
   if (readSubidSource('/') === undefined) {

@@ -4,9 +4,7 @@ import { findAccount, readAccountFiles } from '../facts/accounts.js';
 import { resolveHome } from '../facts/home-path.js';
 import { readHomeQuota } from '../facts/home-quota.js';
 import { projectName } from '../facts/project-lines.js';
-import { type Account, lookUpAccounts, readProvisionedUsers } from '../facts/provisioned.js';
-import { readSubidLines } from '../facts/subid-lines.js';
-import { rangesOf } from '../facts/subids.js';
+import { type Account, lookUpAccounts, readProvisionedUsers, readUidRanges } from '../facts/provisioned.js';
 import { asIsoError, IsoError } from '../lib/errors.js';
 import { recordedId } from './plan-project.js';
 import type { QuotaTarget } from './plan-set-quota.js';
@@ -35,7 +33,7 @@ async function readTarget(register: QuotaRegister, account: Account): Promise<Qu
     project,
     quota: quotas.of.get(project) ?? quotas.none,
     declared: declaredFor(register.declared, account),
-    uids: rangesOf(readSubidLines('/etc/subuid'), account),
+    uids: readUidRanges(account),
   };
   return { name, uid, target };
 }
