@@ -84,7 +84,7 @@ export const OPTIONAL_HOST_FILES = [
   {
     kind: 'audit' as const,
     path: 'etc/audit/rules.d/60-iso-toolkit.rules',
-    template: 'system/audit.rules.hbs',
+    template: 'kernel/iso-toolkit.rules',
     mode: 0o640,
   },
   accountHook('useradd', 'useradd-post'),

@@ -28,9 +28,12 @@ async function parseAs(name: string, text: string): Promise<void> {
   else if (name.startsWith('user/')) (await import('smol-toml')).parse(text);
 }
 
-/** Templates by name (`user/storage.conf.hbs`), the administrator's own first. @throws IsoError template.invalid */
+/**
+ * Templates by name (`user/storage.conf.hbs`), the administrator's own first. What lies in `audit-rules/kernel` is data for
+ * auditd, and otherwise a template like the others. @throws IsoError template.invalid
+ */
 export async function readTemplates(root: string, names: readonly string[]): Promise<Map<string, CheckedTemplate>> {
-  const folders = [join(root, 'etc/iso/templates'), installed('templates')];
+  const folders = [join(root, 'etc/iso/templates'), installed('templates'), installed('audit-rules')];
   const templates = names.map((name) => readTemplate(name, folders));
   const checked = new Map<string, string>();
   const renderers = await compileTemplates(templates);
