@@ -1,10 +1,11 @@
 /*
  * One job of iso-home: root's work inside one user's home, done by a process that has become that user. The job is
  *
- *   "iso-home-1" uid gid N gid*N home op*      decoded whole, or refused before the first system call
+ *   "iso-home-2" uid gid N gid*N root home op*      decoded whole, or refused before the first system call
  *
- * and its report, per op: errno component type mode uid gid links size project label content device; last "end", or
- * "fatal" STAGE errno. An op is its name, a path below the home ("" is the home), and as its row in home-ops.c says a
+ * and its report: the home's place below `root`, which is found before this process becomes the user (without ops nothing
+ * more is done); per op errno component type mode uid gid links size project label content device; last "end". Or "fatal"
+ * STAGE errno, and for the stage "way" the part of it that is at fault, its owner and mode. An op is its name, a path below the home ("" is the home), and as its row in home-ops.c says a
  * number and content. Paths are walked with openat2(2); no link is followed and no mount crossed. No policy lives here.
  */
 #include "home.h"
@@ -29,6 +30,7 @@ struct job {
   gid_t gid;
   size_t group_count;
   gid_t *groups;
+  const char *root;
   const char *home;
   size_t request_count;
   struct request requests[MAX_REQUESTS];
@@ -60,6 +62,17 @@ static int fatal(const char *stage, int error) {
   return 1;
 }
 
+static int fatal_way(const struct way *way, int error) {
+  put_text("fatal");
+  put_text("way");
+  put_number((uint64_t)-error);
+  put_text(way->path);
+  put_number(way->stat.st_uid);
+  put_number(way->stat.st_mode & 07777);
+  (void)fflush(report);
+  return 1;
+}
+
 static void put_outcome(const struct outcome *outcome) {
   const char type[2] = {outcome->type ? outcome->type : '?', 0};
   put_number((uint64_t)-outcome->error);
@@ -86,7 +99,7 @@ static int next_number(struct wire *wire, uint64_t max, uint64_t *ret) {
 static int decode_identity(struct wire *wire, struct job *job) {
   const char *version = NULL;
   uint64_t uid = 0, gid = 0, count = 0, group = 0;
-  if (wire_text(wire, &version) || strcmp(version, "iso-home-1") != 0) return -EPROTO;
+  if (wire_text(wire, &version) || strcmp(version, "iso-home-2") != 0) return -EPROTO;
   /* Ids 0 and -1 never: the first is what this program exists to leave, the second means "unchanged". */
   if (next_number(wire, UINT32_MAX - 1, &uid) || uid == 0) return -EBADMSG;
   if (next_number(wire, UINT32_MAX - 1, &gid)) return -EBADMSG;
@@ -100,6 +113,7 @@ static int decode_identity(struct wire *wire, struct job *job) {
   job->uid = (uid_t)uid;
   job->gid = (gid_t)gid;
   job->group_count = count;
+  if (wire_text(wire, &job->root) || job->root[0] != '/') return -EBADMSG;
   if (wire_text(wire, &job->home) || job->home[0] != '/') return -EBADMSG;
   return 0;
 }
@@ -146,7 +160,11 @@ static int become_user(const struct job *job) {
   return 0;
 }
 
-static int open_home(const char *path, struct home *ret) {
+/* As the user, who must be able to reach it. */
+static int open_home(const char *root, const char *way, struct home *ret) {
+  char path[2 * HOME_MAX_WAY];
+  int length = snprintf(path, sizeof path, "%s%s", strcmp(root, "/") == 0 ? "" : root, way);
+  if (length < 0 || (size_t)length >= sizeof path) return -ENAMETOOLONG;
   struct open_how how = {.flags = O_PATH | O_DIRECTORY | O_CLOEXEC, .resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS};
   struct stat stat;
   long fd = syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how);
@@ -175,23 +193,35 @@ static int die_with_parent(pid_t parent) {
   return getppid() == parent ? 0 : -ECHILD;
 }
 
+static int act_in(const struct job *job, const struct way *way, pid_t parent) {
+  /* Root keeps a journal and has file systems synced for many homes at once; nobody does that for a user alone. */
+  struct walked last = {.fd = -1};
+  struct home home = {.fd = -1, .uid = job->uid, .last = &last, .syncs_files = geteuid() != 0};
+  int error = become_user(job);
+  /* Again, since the change of ids cleared it. */
+  if (!error) error = die_with_parent(parent);
+  if (error) return fatal("become", error);
+  error = open_home(job->root, way->path, &home);
+  if (error) return fatal("home", error);
+  put_text(way->path);
+  act_all(&home, job);
+  return 0;
+}
+
 int home_act(const unsigned char *bytes, size_t size, int report_fd, pid_t parent) {
   static struct job job;
+  static struct way way;
   struct wire wire = {.bytes = bytes, .size = size};
   report = fdopen(report_fd, "w");
   if (!report) return 1;
   int error = decode(&wire, &job);
   if (error) return fatal("decode", error);
-  /* Root keeps a journal and has file systems synced for many homes at once; nobody does that for a user alone. */
-  struct walked last = {.fd = -1};
-  struct home home = {.fd = -1, .uid = job.uid, .last = &last, .syncs_files = geteuid() != 0};
-  error = become_user(&job);
-  /* After the ids: their change clears it. */
-  if (!error) error = die_with_parent(parent);
+  error = die_with_parent(parent);
   if (error) return fatal("become", error);
-  error = open_home(job.home, &home);
-  if (error) return fatal("home", error);
-  act_all(&home, &job);
+  error = way_walk(job.root, job.home, &way);
+  if (error) return fatal_way(&way, error);
+  if (job.request_count == 0) put_text(way.path);
+  else if (act_in(&job, &way, parent)) return 1;
   put_text("end");
   return fflush(report) == 0 ? 0 : 1;
 }

@@ -10,6 +10,7 @@
 #define HOME_MAX_CONTENT (1u << 20)
 #define HOME_MAX_COMPONENTS 32
 #define HOME_MAX_GROUPS 65536
+#define HOME_MAX_WAY 4096
 
 /* What one op found or did. `component` counts from 1 and names the part of the path that failed; 0 is the home itself. */
 struct outcome {
@@ -69,6 +70,19 @@ const struct op *op_find(const char *name);
 
 /* True for a relative path of 0 to HOME_MAX_COMPONENTS plain components: no empty one, no `.`, no `..`. */
 int path_is_plain(const char *path);
+
+/* A home's place below a root directory: starts with a slash. On an error the part that is at fault, and what it is. */
+struct way {
+  char path[HOME_MAX_WAY];
+  struct stat stat;
+};
+
+/*
+ * Finds a home, with the caller's rights and not the user's: nothing of a user's is walked through, and no link followed
+ * but root's. 0 or -errno: -ELOOP for any other link, -EPERM for a part that somebody else than root could change,
+ * -EISDIR for the root directory itself.
+ */
+int way_walk(const char *root, const char *home, struct way *ret);
 
 /*
  * Opens the directory that holds the path's last component, one component at a time, following no link and crossing no

@@ -9,13 +9,19 @@ export type HomeFacts = ReadonlyMap<string, HomeOutcome>;
 const questions = new WeakMap<readonly string[], readonly HomeOp[]>();
 
 /** @throws IsoError home.missing, home.unsafe, tool.missing, os.failed */
-export async function observeHome(homes: Homes, user: HomeUser, paths: readonly string[]): Promise<HomeFacts> {
+export async function observeHome(
+  homes: Homes,
+  account: HomeUser,
+  paths: readonly string[],
+): Promise<{ user: HomeUser; entries: HomeFacts }> {
   const ops = questions.get(paths) ?? paths.map((path) => ({ op: 'observe' as const, path }));
   questions.set(paths, ops);
-  const outcomes = await homes.act(user, ops);
-  return new Map(outcomes.map((outcome, index) => [paths[index] ?? '', outcome]));
+  const { user, outcomes } = await homes.enter(account, ops);
+  return { user, entries: new Map(outcomes.map((outcome, index) => [paths[index] ?? '', outcome])) };
 }
 
-export function homeUser(account: PasswdEntry, home: string, groups: readonly number[]): HomeUser {
-  return { name: account.name, uid: account.uid, gid: account.gid, groups, home };
+/** A user whose home has yet to be found. */
+export function homeUser(root: string, account: Omit<PasswdEntry, 'shell'>, groups: readonly number[]): HomeUser {
+  const { name, uid, gid } = account;
+  return { name, uid, gid, groups, root, home: root === '/' ? account.home : `${root}${account.home}` };
 }

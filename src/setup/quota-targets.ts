@@ -1,11 +1,12 @@
 /** The users of `iso-setup quota`: whose tree has a project, what is used and allowed, and why nothing is limited elsewhere. */
 
 import { findAccount, readAccountFiles } from '../facts/accounts.js';
-import { resolveHome } from '../facts/home-path.js';
+import { homeUser } from '../facts/home.js';
 import { readHomeQuota } from '../facts/home-quota.js';
 import { projectName } from '../facts/project-lines.js';
 import { type Account, lookUpAccounts, readProvisionedUsers, readUidRanges } from '../facts/provisioned.js';
 import { asIsoError, IsoError } from '../lib/errors.js';
+import { type Homes, withHomes } from '../sys/home.js';
 import { recordedId } from './plan-project.js';
 import type { QuotaTarget } from './plan-set-quota.js';
 import { readRegister } from './project-files.js';
@@ -17,10 +18,10 @@ export type QuotaUser = { name: string; uid: number } & ({ target: QuotaTarget }
 
 const ROOT = '/';
 
-async function readTarget(register: QuotaRegister, account: Account): Promise<QuotaUser> {
+async function readTarget(homes: Homes, register: QuotaRegister, account: Account): Promise<QuotaUser> {
   const { name, uid } = account;
   const none = (why: string): QuotaUser => ({ name, uid, target: undefined, why });
-  const home = resolveHome(ROOT, { ...account, shell: '' });
+  const { home } = (await homes.enter(homeUser(ROOT, account, []), [])).user;
   const project = recordedId(register.projects, name);
   const quotas = await readHomeQuota(home, project === undefined ? [] : [project]);
   if (quotas.why !== undefined) return none(quotas.why);
@@ -39,9 +40,9 @@ async function readTarget(register: QuotaRegister, account: Account): Promise<Qu
 }
 
 /** A home that is broken or gone is one line of the list, not the end of it. */
-async function readUser(register: QuotaRegister, account: Account): Promise<QuotaUser> {
+async function readUser(homes: Homes, register: QuotaRegister, account: Account): Promise<QuotaUser> {
   try {
-    return await readTarget(register, account);
+    return await readTarget(homes, register, account);
   } catch (thrown) {
     const error = asIsoError(thrown);
     if (error.code === 'internal') throw thrown;
@@ -58,9 +59,7 @@ function requireRoot(): void {
 
 async function readAll(accounts: readonly Account[]): Promise<QuotaUser[]> {
   const register = readQuotaRegister(ROOT, true);
-  const users: QuotaUser[] = [];
-  for (const account of accounts) users.push(await readUser(register, account));
-  return users;
+  return withHomes((homes) => Promise.all(accounts.map((account) => readUser(homes, register, account))));
 }
 
 /** Everybody whose tree has a project in the toolkit's own register and whose account exists. @throws IsoError permission.denied */

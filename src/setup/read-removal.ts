@@ -3,9 +3,8 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { findAccount, type PasswdEntry, readAccountFiles, readGroupsOf } from '../facts/accounts.js';
 import { type HomeFacts, homeUser, observeHome } from '../facts/home.js';
-import { resolveHome } from '../facts/home-path.js';
 import { requireUserName } from '../facts/user-name.js';
-import { IsoError } from '../lib/errors.js';
+import { type ErrorCode, IsoError } from '../lib/errors.js';
 import { readPlainFile } from '../sys/atomic-file.js';
 import type { Homes, HomeUser } from '../sys/home.js';
 import { whyNoSystemd } from '../sys/systemd.js';
@@ -44,26 +43,32 @@ function findLinger(root: string, name: string, isAccount: boolean, stateFile: s
   return { file, isAskable: isAccount && root === '/' && whyNoSystemd() === undefined, stateFile, state };
 }
 
-async function findKnown(
-  root: string,
-  name: string,
-): Promise<{ account: PasswdEntry; user: HomeUser | undefined } | undefined> {
+interface Known {
+  account: PasswdEntry;
+  /** Undefined without a home. */
+  user?: HomeUser;
+  entries?: HomeFacts;
+}
+
+/** Undefined for an account that is gone: what it was given is taken back as well. */
+async function findKnown(homes: Homes, root: string, name: string, purge: boolean): Promise<Known | undefined> {
   requireUserName(name);
   const files = readAccountFiles(root);
-  try {
-    const account = await findAccount(files, name);
-    requireOrdinary(account, files.uidMin);
-    const home = resolveHome(root, account);
-    return { account, user: homeUser(account, home, await readGroupsOf(files, account)) };
-  } catch (error) {
-    // Ranges of an account that is gone are taken back as well.
-    if (error instanceof IsoError && error.code === 'user.unknown') return undefined;
-    if (error instanceof IsoError && error.code === 'home.missing') {
-      return { account: await findAccount(files, name), user: undefined };
-    }
-    throw error;
-  }
+  const account = await findAccount(files, name).catch(unlessCode('user.unknown'));
+  if (!account) return undefined;
+  requireOrdinary(account, files.uidMin);
+  const user = homeUser(root, account, purge ? await readGroupsOf(files, account) : []);
+  // What stays is not looked into.
+  const entered = await observeHome(homes, user, purge ? OBSERVED : []).catch(unlessCode('home.missing'));
+  return { account, ...entered };
 }
+
+const unlessCode = (code: ErrorCode) => (error: unknown) => {
+  if (error instanceof IsoError && error.code === code) return undefined;
+  throw error;
+};
+
+const OBSERVED = [TREE, CONFIG, ...FILES.map((file) => file.path)];
 
 /** @throws IsoError user.unknown, user.refused, container.running, home.unsafe */
 export async function readRemoval(
@@ -71,7 +76,7 @@ export async function readRemoval(
   name: string,
   { root, purge, deleted }: RemoveOptions,
 ): Promise<{ facts: RemoveFacts; user: HomeUser | undefined; uid: number | undefined }> {
-  const known = await findKnown(root, name);
+  const known = await findKnown(homes, root, name, purge);
   const uid = known ? known.account.uid : notedUid(root, name);
   const isReleased = purge || (!known && deleted?.homeIsGone !== false);
   const lines = readRemovalLines(root, { name, uid: known?.account.uid }, isReleased);
@@ -86,10 +91,6 @@ export async function readRemoval(
   const ids = idsOf(lines, managed);
   if (root === '/') requireUnused(name, ids);
   const stateFile = uid === undefined ? undefined : join(root, userStateFile(uid));
-  const home: HomeFacts | undefined =
-    purge && known?.user
-      ? await observeHome(homes, known.user, [TREE, CONFIG, ...FILES.map((file) => file.path)])
-      : undefined;
   // The uid of an account that is gone may be another's by now, and then what bears its number is, too.
   const isOthers = !known && uid !== undefined && readAccountFiles(root).byUid.has(uid);
   const slice = uid === undefined || isOthers ? [] : [join(root, sliceFile(uid))];
@@ -100,7 +101,7 @@ export async function readRemoval(
       root,
       lines,
       managed,
-      home,
+      home: purge ? known?.entries : undefined,
       owner: known?.user && { uid: known.user.uid, home: known.user.home, tree: TREE, ranges: ids.uid },
       purge,
       isReleased,

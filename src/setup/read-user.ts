@@ -3,7 +3,6 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { findAccount, type PasswdEntry, readGroupsOf, requireFirstName } from '../facts/accounts.js';
 import { homeUser, observeHome } from '../facts/home.js';
-import { resolveHome } from '../facts/home-path.js';
 import { asIsoError, type ErrorRecord, IsoError } from '../lib/errors.js';
 import { readPlainFile } from '../sys/atomic-file.js';
 import type { Homes, HomeUser } from '../sys/home.js';
@@ -122,8 +121,7 @@ async function checkRendered(shared: Shared, items: readonly Item[], user: HomeU
 export interface UserCase {
   account: PasswdEntry;
   ranges: Record<IdKind, UserRanges>;
-  user: HomeUser;
-  entries: Promise<UserFacts['entries']>;
+  entered: ReturnType<typeof observeHome>;
 }
 
 /** A user on the way to a plan, or to the error that is in its place. */
@@ -137,12 +135,11 @@ export async function openUser(
 ): Promise<OpenedUser> {
   const { name } = account;
   try {
-    const home = resolveHome(shared.root, account);
-    const user = homeUser(account, home, await readGroupsOf(shared.accounts, account));
-    const entries = observeHome(homes, user, OBSERVED);
+    const user = homeUser(shared.root, account, await readGroupsOf(shared.accounts, account));
+    const entered = observeHome(homes, user, OBSERVED);
     // Its failure is told where it is awaited, which may be after that of others.
-    entries.catch(() => undefined);
-    return { name, one: { account, ranges, user, entries } };
+    entered.catch(() => undefined);
+    return { name, one: { account, ranges, entered } };
   } catch (thrown) {
     return { name, error: ownError(thrown) };
   }
@@ -157,8 +154,8 @@ export interface CaseNotes {
 
 async function planCase(shared: Shared, one: UserCase, notes: CaseNotes): Promise<Job> {
   const { root, isRoot } = shared;
-  const { account, ranges, user } = one;
-  const entries = await one.entries;
+  const { account, ranges } = one;
+  const { user, entries } = await one.entered;
   const stateFile = join(root, userStateFile(account.uid));
   const items = planUser(
     {

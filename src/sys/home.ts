@@ -2,9 +2,8 @@
  * The door to `iso-home`, which works inside a user's home as that user and by descriptor, so that nothing a user puts
  * there can lead root astray. The protocol is told in native/home.c.
  */
-import { constants } from 'node:os';
-import { IsoError } from '../lib/errors.js';
 import { errnoName } from './ffi.js';
+import { died, readFatal, shownHome, unsafeWay } from './home-fatal.js';
 import { openHomeProgram } from './home-program.js';
 import { encodeTokens, tokenReader } from './wire.js';
 
@@ -52,7 +51,9 @@ export interface HomeUser {
   gid: number;
   /** Supplementary groups. */
   groups: readonly number[];
-  /** Absolute, without symbolic links. */
+  /** The root directory of the system that the user is of; no link, and no slash at its end but for `/`. */
+  root: string;
+  /** Below it, as this process sees it: before the home was entered as the account says, then without links. */
   home: string;
 }
 
@@ -87,7 +88,7 @@ function encodeOps(ops: readonly HomeOp[]): Buffer {
 
 function encodeJob(user: HomeUser, ops: readonly HomeOp[]): Buffer[] {
   const groups = [user.groups.length, ...user.groups];
-  return [encodeTokens(['iso-home-1', user.uid, user.gid, ...groups, user.home]), encodeOps(ops)];
+  return [encodeTokens(['iso-home-2', user.uid, user.gid, ...groups, user.root, shownHome(user)]), encodeOps(ops)];
 }
 
 function readOutcome(report: ReturnType<typeof tokenReader>): HomeOutcome {
@@ -108,46 +109,21 @@ function readOutcome(report: ReturnType<typeof tokenReader>): HomeOutcome {
   };
 }
 
-const died = (user: HomeUser, why: string) =>
-  new IsoError('os.failed', `cannot work in the home of ${user.name}`, `iso-home ${why}`);
-
-function toFatal(user: HomeUser, stage: string, errno: number): IsoError {
-  const name = errnoName(errno);
-  if (stage !== 'home') return died(user, `failed to ${stage}: ${name}`);
-  const what = `cannot enter ${user.home} as ${user.name}`;
-  if (errno === constants.errno.ENOENT) return new IsoError('home.missing', what, 'it does not exist');
-  const why: Record<string, string> = {
-    ELOOP: 'a component of the path is a symbolic link',
-    EPERM: 'it belongs to another user',
-    ENOTDIR: 'it is not a directory',
-    EACCES: 'permission denied: a directory above it is closed to the user',
-  };
-  return new IsoError('home.unsafe', what, why[name] ?? name);
-}
-
-/** What iso-home itself says about the process that was to do the work. */
-const ENDS: Record<string, (detail: string) => string> = {
-  signal: (detail) => `was ended by a signal (${detail})`,
-  time: () => 'gave no answer in time, as on a network mount whose server is gone',
-  start: (detail) => `could not start (${detail})`,
-};
-
-/** Instead of the outcomes: "fatal" with a stage and an errno, or what iso-home says of the process's end. */
-function readFatal(user: HomeUser, bytes: Buffer): IsoError | undefined {
-  const report = tokenReader(bytes);
-  if (report.text() !== 'fatal') return undefined;
-  const [stage, detail] = [report.text(), report.text()];
-  return ENDS[stage] ? died(user, ENDS[stage](detail)) : toFatal(user, stage, Number(detail));
-}
-
-function decodeReport(user: HomeUser, ops: readonly HomeOp[], bytes: Buffer): HomeOutcome[] {
+function decodeReport(user: HomeUser, ops: readonly HomeOp[], bytes: Buffer): EnteredHome {
   const fatal = readFatal(user, bytes);
   if (fatal) throw fatal;
   const report = tokenReader(bytes);
+  const way = report.text();
   const outcomes = ops.map(() => readOutcome(report));
   const end = report.text();
   if (report.isBroken() || end !== 'end' || !report.isAtEnd()) throw died(user, 'did not report on every request');
-  return outcomes;
+  return { user: { ...user, home: user.root === '/' ? way : `${user.root}${way}` }, outcomes };
+}
+
+/** A home that was found: the user with its place, and what became of the ops. */
+export interface EnteredHome {
+  user: HomeUser;
+  outcomes: HomeOutcome[];
 }
 
 /** Works in the homes of many users at once, each by a process of its own. */
@@ -158,12 +134,18 @@ export interface Homes {
    * @throws IsoError home.missing, home.unsafe when the home itself cannot be entered; tool.missing, os.failed
    */
   act: (user: HomeUser, ops: readonly HomeOp[]) => Promise<HomeOutcome[]>;
+  /**
+   * The same for a home that is only known by the account: whose hands the way to it is in is looked at by that process
+   * too, so that a mount that does not answer is no matter of others. Without ops it is done by root, and nothing else is.
+   */
+  enter: (user: HomeUser, ops: readonly HomeOp[]) => Promise<EnteredHome>;
 }
 
 /** Runs `work` with iso-home, which is started when it is first needed and ends with the work. */
 export async function withHomes<T>(work: (homes: Homes) => Promise<T>): Promise<T> {
   let program: ReturnType<typeof openHomeProgram> | undefined;
-  const act: Homes['act'] = async (user, ops) => {
+  const enter: Homes['enter'] = async (user, ops) => {
+    if (!shownHome(user).startsWith('/')) throw unsafeWay(user, `${shownHome(user) || "''"} is not an absolute path`);
     const job = encodeJob(user, ops);
     if (job.reduce((size, part) => size + part.length, 0) > MAX_JOB_BYTES)
       throw died(user, 'takes no job of that size');
@@ -171,7 +153,7 @@ export async function withHomes<T>(work: (homes: Homes) => Promise<T>): Promise<
     return decodeReport(user, ops, await program.send(job));
   };
   try {
-    return await work({ act });
+    return await work({ enter, act: async (user, ops) => (await enter(user, ops)).outcomes });
   } finally {
     await program?.close();
   }

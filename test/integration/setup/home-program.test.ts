@@ -1,6 +1,17 @@
 /** iso-home by its wire: what it refuses before the first system call, and that it is the user and nobody else. */
 import { spawn, spawnSync } from 'node:child_process';
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  lchownSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openHomeProgram } from '../../../src/sys/home-program.js';
@@ -52,21 +63,27 @@ function reports(bytes: Buffer): Map<number, string[] | undefined> {
   return found;
 }
 
-const send = (request: Uint8Array): string[] | undefined => reports(serve(frame(request)).bytes).get(0);
+/** Without the place of the home, which comes first. */
+function send(request: Uint8Array): string[] | undefined {
+  const report = reports(serve(frame(request)).bytes).get(0);
+  return report?.[0] === 'fatal' ? report : report?.slice(1);
+}
+const way = (at: string, root = place) =>
+  reports(serve(frame(encodeTokens(['iso-home-2', UID, UID, 0, root, at]))).bytes).get(0);
 
-const head = (...groups: number[]) => ['iso-home-1', UID, UID, groups.length, ...groups, home];
+const head = (...groups: number[]) => ['iso-home-2', UID, UID, groups.length, ...groups, place, '/home'];
 const job = (...tokens: (string | number)[]) => encodeTokens([...head(), ...tokens]);
 
 describe('iso-home', () => {
   it.each([
     ['a torn length', new Uint8Array([9, 0]), 'decode'],
     ['a length beyond the end', new Uint8Array([255, 255, 255, 127, 0]), 'decode'],
-    ['another version', encodeTokens(['iso-home-2', UID, UID, 0, '/']), 'decode'],
-    ['uid 0', encodeTokens(['iso-home-1', 0, UID, 0, '/']), 'decode'],
-    ['uid -1', encodeTokens(['iso-home-1', 4294967295, UID, 0, '/']), 'decode'],
-    ['a uid of too many bits', encodeTokens(['iso-home-1', 4294967296, UID, 0, '/']), 'decode'],
-    ['more groups than given', encodeTokens(['iso-home-1', UID, UID, 65536, '/']), 'decode'],
-    ['a relative home', encodeTokens(['iso-home-1', UID, UID, 0, 'home']), 'decode'],
+    ['another version', encodeTokens(['iso-home-3', UID, UID, 0, '/', '/']), 'decode'],
+    ['uid 0', encodeTokens(['iso-home-2', 0, UID, 0, '/', '/']), 'decode'],
+    ['uid -1', encodeTokens(['iso-home-2', 4294967295, UID, 0, '/', '/']), 'decode'],
+    ['a uid of too many bits', encodeTokens(['iso-home-2', 4294967296, UID, 0, '/', '/']), 'decode'],
+    ['more groups than given', encodeTokens(['iso-home-2', UID, UID, 65536, '/', '/']), 'decode'],
+    ['a relative home', encodeTokens(['iso-home-2', UID, UID, 0, '/', 'home']), 'decode'],
     ['an unknown op', job('chown', 'x', 0), 'decode'],
     ['an op without its argument', job('mkdir', 'x'), 'decode'],
     ['a path out of the home', job('observe', '../x'), 'decode'],
@@ -77,8 +94,8 @@ describe('iso-home', () => {
     ['a path that is too deep', job('observe', Array(33).fill('a').join('/')), 'decode'],
     ['a change of the home itself', job('chmod', '', 511), 'decode'],
     ['a byte too many', Buffer.concat([job('observe', ''), Buffer.from([0])]), 'decode'],
-    ["a home that is not the user's", encodeTokens(['iso-home-1', UID, UID, 0, '/root']), 'home'],
-    ['a home that is not there', encodeTokens(['iso-home-1', UID, UID, 0, '/no/such']), 'home'],
+    ["a home that is not the user's", encodeTokens(['iso-home-2', UID, UID, 0, '/', '/root', 'observe', '']), 'home'],
+    ['a home that is not there', encodeTokens(['iso-home-2', UID, UID, 0, '/', '/no/such', 'observe', '']), 'way'],
   ])('refuses %s', (_, request, stage) => {
     expect(send(request)?.slice(0, 2)).toEqual(['fatal', stage]);
   });
@@ -88,7 +105,7 @@ describe('iso-home', () => {
     expect(statSync(join(home, 'own')).uid).toBe(UID);
     const roots = join(place, 'roots');
     mkdirSync(roots, { mode: 0o755 });
-    const into = encodeTokens(['iso-home-1', UID, UID, 0, roots, 'mkdir', 'x', 0o700]);
+    const into = encodeTokens(['iso-home-2', UID, UID, 0, place, '/roots', 'mkdir', 'x', 0o700]);
     expect(send(into)?.slice(0, 2)).toEqual(['fatal', 'home']);
   });
 
@@ -99,11 +116,44 @@ describe('iso-home', () => {
     chownSync(inner, UID, UID);
     chmodSync(gate, 0o710);
     const enter = (...groups: number[]) =>
-      send(encodeTokens(['iso-home-1', UID, UID, groups.length, ...groups, inner, 'observe', '']))?.[0];
+      send(encodeTokens(['iso-home-2', UID, UID, groups.length, ...groups, place, '/gate/home', 'observe', '']))?.[0];
     chownSync(gate, 0, 71234);
     expect([enter(), enter(71234)]).toEqual(['fatal', '0']);
     chownSync(gate, 0, 0);
     expect(enter()).toBe('fatal');
+  });
+
+  it('finds a home through links of root’s and of nobody else', () => {
+    mkdirSync(join(place, 'srv/homes/alice'), { recursive: true });
+    symlinkSync('/srv/./homes', join(place, 'absolute'));
+    symlinkSync('srv/homes/', join(place, 'relative'));
+    symlinkSync('../../../etc', join(place, 'srv/out'));
+    symlinkSync('round', join(place, 'round'));
+    symlinkSync('srv', join(place, 'theirs'));
+    lchownSync(join(place, 'theirs'), UID, UID);
+    mkdirSync(join(place, 'open/home'), { recursive: true });
+    chmodSync(join(place, 'open'), 0o777);
+    const found = ['/srv/homes/alice', 'end'];
+    for (const at of ['/absolute/alice', '//relative/./alice/', '/absolute/../homes/alice', '/srv/homes/alice'])
+      expect(way(at), at).toEqual(found);
+    expect(way('/absolute/alice/..')).toEqual(['/srv/homes', 'end']);
+    const [ENOENT, EPERM, ENOTDIR, EISDIR, EMLINK, ELOOP] = ['2', '1', '20', '21', '31', '40'];
+    const faults: [string, string | undefined, string][] = [
+      // A link that leads out of the root directory leads to its top, as for whoever is inside.
+      ['/srv/out/passwd', ENOENT, '/etc'],
+      ['/theirs/homes/alice', ELOOP, '/theirs'],
+      ['/absolute', ELOOP, '/absolute'],
+      ['/round/home', EMLINK, '/round'],
+      ['/open/home', EPERM, '/open'],
+      ['/home/below', EPERM, '/home'],
+      ['/in/x', ENOTDIR, '/in'],
+      ['/../..', EISDIR, ''],
+      [`/${'x'.repeat(300)}`, '36', `/${'x'.repeat(300)}`],
+      ['/x'.repeat(3000), '36', ''],
+    ];
+    for (const [at, errno, part] of faults) expect(way(at)?.slice(0, 4), at).toEqual(['fatal', 'way', errno, part]);
+    expect(way('/home/below')?.slice(4)).toEqual([String(UID), String(0o700)]);
+    expect(way('/srv/homes/alice', join(place, 'absolute'))?.slice(0, 3)).toEqual(['fatal', 'way', ELOOP]);
   });
 
   it('tries no further change after one that failed, and goes on looking', () => {
@@ -187,7 +237,7 @@ describe('iso-home', () => {
     const jobs = Array.from({ length: 40 }, (_, index) => frame(job('mkdir', `many${index}`, 0o700)));
     const found = reports(serve(Buffer.concat(jobs)).bytes);
     expect([...found.keys()].sort((a, b) => a - b)).toEqual(jobs.map((_, index) => index));
-    expect([...found.values()].map((report) => [report?.[0], report?.at(-1)])).toEqual(jobs.map(() => ['0', 'end']));
+    expect([...found.values()].map((report) => [report?.[1], report?.at(-1)])).toEqual(jobs.map(() => ['0', 'end']));
     for (const [index] of jobs.entries()) expect(statSync(join(home, `many${index}`)).uid).toBe(UID);
   });
 

@@ -10,7 +10,14 @@ const outcome: HomeOutcome = {
   ...{ error: undefined, component: 0, type: 'd', mode: 0o700, uid: 1000, gid: 1000, links: 2, size: 0, project: 0 },
   ...{ label: '', content: '', device: DEVICE },
 };
-const userOf = (name: string): HomeUser => ({ name, uid: 1000, gid: 1000, groups: [], home: `/home/${name}` });
+const userOf = (name: string): HomeUser => ({
+  name,
+  uid: 1000,
+  gid: 1000,
+  groups: [],
+  root: '/',
+  home: `/home/${name}`,
+});
 
 /** Users in order, with what becomes of their process; returns who was asked and who is noted as done. */
 async function run(ends: Record<string, HomeOutcome | IsoError>) {
@@ -22,6 +29,7 @@ async function run(ends: Record<string, HomeOutcome | IsoError>) {
     command: 'user' as const,
     journal: { ...NO_JOURNAL, done: (_: unknown, subjects: readonly string[]) => void done.push(...subjects) },
     homes: {
+      enter: () => Promise.reject(new Error('nobody is looked for')),
       act: async ({ name }: HomeUser) => {
         asked.push(name);
         const end = ends[name] ?? outcome;

@@ -1,0 +1,27 @@
+# A home on a mount that never answers, as that of a network server that is gone. iso-home waits four seconds here.
+cp -r "$(dirname "$program")" "$work/dist"
+mv "$work/dist/iso-home" "$work/dist/iso-home.real"
+printf '#!/bin/sh\nexec %s/dist/iso-home.real 4\n' "$work" >"$work/dist/iso-home"
+chmod 755 "$work/dist/iso-home"
+program=$work/dist/iso-setup.js
+for name in alice bob carol dead; do useradd -F -m "$name" 2>/dev/null || useradd -m "$name"; done
+: >/etc/subuid
+: >/etc/subgid
+iso-setup user carol dead >/dev/null
+exec 9<>/dev/fuse
+mount -i -t fuse -o fd=9,rootmode=40000,user_id=0,group_id=0,allow_other gone /home/dead
+bounded() { # ARGUMENT...
+  SECONDS=0
+  (cd / && timeout -s KILL 60 "$node" "$program" "$@" 9>&-) 2>&1 || echo "status $?"
+  [ "$SECONDS" -lt 30 ] && echo "in time"
+}
+echo "=== set up"
+bounded user alice dead bob carol
+echo "=== removed"
+bounded remove dead --purge
+echo "=== quota"
+bounded quota alice dead bob
+echo "=== lines"
+cut -d: -f1 /etc/subuid
+exec 9>&-
+umount /home/dead

@@ -1,0 +1,23 @@
+/** A home on a mount that never answers fails its user, and holds up nobody else. */
+import { describe, expect, it } from 'vitest';
+import { onPrivateHost, partsOf } from './private-host.js';
+
+describe('a home that never answers', () => {
+  const parts = partsOf(onPrivateHost('dead-home.sh'));
+  const why = 'iso-home gave no answer in time, as on a network mount whose server is gone';
+
+  it('fails its user when the time is over, and the others are set up', () => {
+    expect(parts['set up']).toContain(`cannot work in the home of dead\n  why:  ${why}\n  code: os.failed\n`);
+    expect(parts['set up']).toMatch(/^4 users, 1 failed: .*\nstatus 71\nin time\n$/m);
+    expect(parts.lines).toBe('carol\ndead\nalice\nbob\n');
+  });
+
+  it('is not removed from, and says so in time', () => {
+    expect(parts.removed).toMatch(/code: os\.failed\nstatus 71\nin time\n$/);
+  });
+
+  it('is one line of all quotas', () => {
+    expect(parts.quota).toContain(`cannot work in the home of dead: ${why}`);
+    expect(parts.quota).toMatch(/^bob .*\nin time\n$/m);
+  });
+});
