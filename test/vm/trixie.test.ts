@@ -4,6 +4,7 @@ import { limitTests } from './limit-tests.js';
 import { loginTests } from './login-tests.js';
 import { installTests, purgeTests } from './package-tests.js';
 import { provisionTests } from './provision-tests.js';
+import { selinuxTests } from './selinux-tests.js';
 import { useGuest } from './use-guest.js';
 
 describe.sequential('Debian 13', () => {
@@ -15,5 +16,6 @@ describe.sequential('Debian 13', () => {
   provisionTests(lab);
   loginTests(lab);
   limitTests(lab);
+  selinuxTests(lab);
   purgeTests(lab);
 });
