@@ -72,12 +72,16 @@ export function userTemplateValues(user: { name: string; uid: number; gid: numbe
   };
 }
 
-/** What they may name that is the same for all users of a host. */
-export function commonTemplateValues(policy: Policy, host: HostContainers): object {
+/**
+ * What they may name that is the same for all users of a host. `isLabelled`: containers have SELinux labels, which only the
+ * kernel's overlayfs can show; the kernel refuses one for a FUSE file system of a user namespace.
+ */
+export function commonTemplateValues(policy: Policy, host: HostContainers, isLabelled: boolean): object {
+  const driver = policy.run.storage_driver;
   return {
     capabilities: policy.run.capabilities.map((name) => name.replace(/^CAP_/, '')),
     pids: policy.run.pids,
-    overlay: policy.run.storage_driver === 'overlay',
+    overlay: driver === 'overlay' || (driver === 'auto' && isLabelled),
     host: { registries: host.registries ?? '', policy: host.policy ?? '' },
   };
 }

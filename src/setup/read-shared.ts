@@ -100,6 +100,10 @@ export async function readShared({ root, isUnfinished, repair, isReset = false }
   const allocation = allocationFacts(accounts, policy, [], repair !== undefined);
   const lines = repair ?? { uid: readSubidFile(root, 'uid'), gid: readSubidFile(root, 'gid') };
   const delegation = delegationFile && isRoot ? renderHostFile(root, templates, policy, delegationFile) : undefined;
+  const hostContainers = {
+    registries: readPublicFile(join(root, 'etc/containers/registries.conf')),
+    policy: readPublicFile(join(root, 'etc/containers/policy.json')),
+  };
   return {
     root,
     isRoot,
@@ -107,10 +111,7 @@ export async function readShared({ root, isUnfinished, repair, isReset = false }
     policy,
     accounts,
     templates,
-    templateValues: commonTemplateValues(policy, {
-      registries: readPublicFile(join(root, 'etc/containers/registries.conf')),
-      policy: readPublicFile(join(root, 'etc/containers/policy.json')),
-    }),
+    templateValues: commonTemplateValues(policy, hostContainers, features.selinux === undefined),
     tools: readTools(root),
     features,
     quotas: readQuotaRegister(root, isRoot),

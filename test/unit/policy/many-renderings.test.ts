@@ -16,10 +16,14 @@ const homes = [
   '/home/a\u007f',
 ];
 const owns = homes.map((home, index) => userTemplateValues({ name: `user${index}`, uid: index, gid: index % 2, home }));
-const shared = commonTemplateValues(DEFAULT_POLICY, {
-  registries: undefined,
-  policy: '{"default":[{"type":"reject"}]}',
-});
+const shared = commonTemplateValues(
+  DEFAULT_POLICY,
+  {
+    registries: undefined,
+    policy: '{"default":[{"type":"reject"}]}',
+  },
+  false,
+);
 
 /** Renderings for all users in turn, those that each has alone, and how often the template itself was rendered for them. */
 function renderings(source: string): { many: string[]; alone: string[]; count: number } {

@@ -23,9 +23,13 @@ const userFile = (
   user = alice,
   policy = DEFAULT_POLICY,
   host: Parameters<typeof commonTemplateValues>[1] = noHost,
+  isLabelled = false,
 ) => {
   const file = FILES.find((one) => one.path.endsWith(path));
-  return renderOwn(file?.template ?? path, { ...commonTemplateValues(policy, host), ...userTemplateValues(user) });
+  return renderOwn(file?.template ?? path, {
+    ...commonTemplateValues(policy, host, isLabelled),
+    ...userTemplateValues(user),
+  });
 };
 
 describe('templates of users', () => {
@@ -46,6 +50,19 @@ describe('templates of users', () => {
       storage: { options: { overlay: { mountopt: 'nodev' } } },
     });
     expect(await userFile('storage.conf', alice, policy)).not.toContain('mount_program');
+  });
+
+  it('storage.conf leaves fuse-overlayfs out where SELinux is on, whose labels it cannot show, unless it is asked for', async () => {
+    const labelled = (storage_driver: 'auto' | 'fuse-overlayfs') =>
+      userFile(
+        'storage.conf',
+        alice,
+        { ...DEFAULT_POLICY, run: { ...DEFAULT_POLICY.run, storage_driver } },
+        noHost,
+        true,
+      );
+    expect(await labelled('auto')).not.toContain('mount_program');
+    expect(await labelled('fuse-overlayfs')).toContain('mount_program');
   });
 
   it('containers.conf has no network and the capabilities of the policy', async () => {
