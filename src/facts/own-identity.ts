@@ -5,6 +5,7 @@ import { IsoError } from '../lib/errors.js';
 import { type IdMappings, rootlessMapping } from '../lib/id-mapping.js';
 import { libsubidRanges } from '../sys/libsubid.js';
 import { STORE } from './container-record.js';
+import { whyConfined } from './selinux.js';
 import { readSubidLines } from './subid-lines.js';
 import { readSubidSource } from './subid-source.js';
 import { rangesOf } from './subids.js';
@@ -22,12 +23,18 @@ export interface OwnIdentity {
   ids: IdMappings;
 }
 
-/** @throws IsoError user.refused for root, user.not-provisioned when a user has no subordinate uids or no subordinate gids */
+/** @throws IsoError user.refused for root and for a confined login, user.not-provisioned when a user has no subordinate uids or no subordinate gids */
 export function readOwnIdentity(): OwnIdentity {
   const { username: name, uid, gid, homedir } = userInfo();
   if (uid === 0) {
     throw new IsoError('user.refused', 'cannot use containers as root', 'the toolkit runs them without privilege', {
       hint: 'run the command as a provisioned user, for example with `runuser -u NAME -- iso-run …`',
+    });
+  }
+  const why = whyConfined();
+  if (why !== undefined) {
+    throw new IsoError('user.refused', `${name} cannot use containers`, why, {
+      hint: `ask the administrator for an unconfined login: \`semanage login -a -s unconfined_u -r s0-s0:c0.c1023 ${name}\``,
     });
   }
   const source = readSubidSource('/');

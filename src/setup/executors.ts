@@ -6,12 +6,14 @@ import { type ErrorCode, IsoError } from '../lib/errors.js';
 import { formatMode } from '../lib/units.js';
 import { makeDirectory, replaceFile } from '../sys/atomic-file.js';
 import { run } from '../sys/exec.js';
+import { directoryType, forgetFileContexts } from '../sys/file-context.js';
 import type { HomeOp, HomeOutcome, Homes } from '../sys/home.js';
 import { runWithPipes } from '../sys/real-pipe.js';
-import { installPolicyModules } from '../sys/selinux.js';
+import { buildHomeContexts, installPolicyModules } from '../sys/selinux.js';
 import { disableLinger, enableLinger, reloadUnits } from '../sys/systemd.js';
 import type { Unsynced } from './checkpoint.js';
 import { clearTree } from './clear-tree.js';
+import { CONTAINER_FILE } from './desired-user.js';
 import type { Command } from './journal.js';
 import type { Journal } from './journal-file.js';
 import type { Deleted } from './plan-remove.js';
@@ -68,6 +70,18 @@ function makeStateFolder(path: string): void {
 
 const TOOL_MS = 120_000;
 
+/** Another user's step may have done it: homes in one directory have their contexts in common. */
+async function learnHome(tree: string): Promise<void> {
+  if (directoryType(tree) === CONTAINER_FILE) return;
+  await buildHomeContexts();
+  forgetFileContexts();
+  const type = directoryType(tree);
+  if (type === CONTAINER_FILE) return;
+  throw new IsoError('selinux.unlabelled', `cannot keep the labels of ${tree}`, `the policy says its type is ${type}`, {
+    hint: `\`semanage fcontext -a -e /home DIRECTORY\` says where homes are`,
+  });
+}
+
 /** Steps on the host. */
 export const hostExecutors: {
   [K in keyof SingleStepArgs]: (args: SingleStepArgs[K], context: ApplyContext) => Promise<void> | StepNote | void;
@@ -91,6 +105,7 @@ export const hostExecutors: {
   'linger.enable': ({ name }) => enableLinger(name),
   'linger.disable': ({ name }) => disableLinger(name),
   'selinux.install': ({ modules }) => installPolicyModules(modules),
+  'selinux.homes': ({ tree }) => learnHome(tree),
   'apparmor.load': async ({ path }) => void (await run('apparmor_parser', ['--replace', '--', path])),
   'audit.load': async () => void (await runWithPipes('augenrules', ['--load'], TOOL_MS)),
   'pam.enable': ({ profile }) => updatePam(['--enable', profile]),
@@ -99,6 +114,7 @@ export const hostExecutors: {
 
 /** What a host may refuse without the rest being worthless: told as unavailable, and the run goes on. */
 export const OPTIONAL: ReadonlySet<StepKind> = new Set<StepKind>([
+  'selinux.homes',
   'setting.set',
   'module.load',
   'systemd.reload',

@@ -2,6 +2,7 @@
 import type { PolicyModuleFacts } from '../facts/selinux-modules.js';
 import { IsoError } from '../lib/errors.js';
 import { PAIRS } from '../lib/selinux-context.js';
+import { CONTAINER_FILE } from './desired-user.js';
 import { type Item, item } from './step.js';
 
 /** All modules go in one transaction: each commit compiles the whole policy, which takes seconds. */
@@ -16,6 +17,19 @@ export function planPolicyModules(facts: PolicyModuleFacts): Item {
   const current = modules.some(({ present }) => present !== undefined) ? 'older' : 'absent';
   const args = { modules: modules.map(({ file, priority }) => ({ file, priority })) };
   return item.todo('create', { ...text, current, desired }, { kind: 'selinux.install', args });
+}
+
+/**
+ * What restorecon(8) would make of a container tree. The policy knows the homes of accounts that were there when it was last
+ * built, beside those below /home; `type` is undefined where SELinux is off.
+ */
+export function planHomeContexts(tree: string, type: string | undefined, canLogIn: boolean): Item[] {
+  if (type === undefined) return [];
+  const text = { kind: 'selinux', subject: `contexts of ${tree}`, current: type, desired: CONTAINER_FILE };
+  if (type === CONTAINER_FILE)
+    return [item.unchanged('create', text, 'the policy gives the tree the type that it has')];
+  if (canLogIn) return [item.todo('create', text, { kind: 'selinux.homes', args: { tree } })];
+  return [item.unavailable('create', text, 'the policy has no contexts for homes of accounts that cannot log in')];
 }
 
 /**

@@ -21,6 +21,7 @@ import { planReload } from './plan-host.js';
 import { type LingerFacts, lingerNote, planLinger } from './plan-linger.js';
 import type { ProjectFacts } from './plan-project.js';
 import { planUserQuota, type QuotaFacts } from './plan-quota.js';
+import { planHomeContexts } from './plan-selinux.js';
 import { formatRange, ID_KINDS, type IdKind, type UserRanges } from './plan-subids.js';
 import type { DeclaredQuota } from './quota-state.js';
 import { type Deployed, remember, type UserState } from './state.js';
@@ -57,6 +58,8 @@ export interface UserFacts {
   lingering: boolean;
   /** Number of the user's pair of SELinux categories; undefined without SELinux, and without root. */
   categories: number | undefined;
+  /** The SELinux type that the policy says the container tree has; undefined without SELinux, and without root. */
+  treeType: string | undefined;
   isRoot: boolean;
   /** Edited files are replaced. */
   isReset?: boolean;
@@ -164,7 +167,8 @@ const lingerOf = ({ account, lingering, features }: UserFacts): LingerFacts => (
 });
 
 /** What the whole host has or has not, told with each user since it decides what the user's limits are worth. */
-function planHostFeatures({ features, entries, isRoot, categories }: UserFacts, delegation: readonly Item[]): Item[] {
+function planHostFeatures(facts: UserFacts, delegation: readonly Item[]): Item[] {
+  const { account, features, entries, isRoot, categories, tree, treeType } = facts;
   const restricted = features.apparmor === undefined;
   const namespaces = {
     kind: 'apparmor',
@@ -173,6 +177,7 @@ function planHostFeatures({ features, entries, isRoot, categories }: UserFacts, 
   };
   return [
     ...(isRoot ? delegation : []),
+    ...planHomeContexts(tree, treeType, !NO_LOGIN.test(account.shell)),
     ...planLabels(entries, features, categories === undefined ? undefined : userPair(categories)),
     item.unchanged(
       'create',

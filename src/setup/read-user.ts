@@ -5,9 +5,10 @@ import { findAccount, type PasswdEntry, readGroupsOf, requireFirstName } from '.
 import { homeUser, observeHome } from '../facts/home.js';
 import { asIsoError, type ErrorRecord, IsoError } from '../lib/errors.js';
 import { readPlainFile } from '../sys/atomic-file.js';
+import { directoryType } from '../sys/file-context.js';
 import type { Homes, HomeUser } from '../sys/home.js';
 import { lingerFile, SLICE_TEMPLATE, sliceFile, sliceTemplateValues } from './desired-host.js';
-import { FILES, OBSERVED, userTemplateValues } from './desired-user.js';
+import { CONTAINER_FILE, FILES, OBSERVED, userTemplateValues } from './desired-user.js';
 import type { Job } from './job.js';
 import type { IdKind, UserRanges } from './plan-subids.js';
 import { type HostFile, planUser, type UserFacts } from './plan-user.js';
@@ -108,6 +109,12 @@ function readState(shared: Shared, stateFile: string, account: PasswdEntry): Use
   return state?.uid === account.uid && state.name === account.name ? state : undefined;
 }
 
+/** Undefined where the policy has not learned the type yet, too: labels are told as missing then. */
+function readTreeType({ root, features }: Shared, home: string): UserFacts['treeType'] {
+  if (features.selinux !== undefined || features.unknownTypes.includes(CONTAINER_FILE)) return undefined;
+  return directoryType(treeOf(root, home));
+}
+
 /** What could be written must parse; what stays as it is need not be parsed again. @throws IsoError template.invalid */
 async function checkRendered(shared: Shared, items: readonly Item[], user: HomeUser): Promise<void> {
   for (const { step } of items) {
@@ -177,6 +184,7 @@ async function planCase(shared: Shared, one: UserCase, notes: CaseNotes): Promis
       slice: sliceOf(shared, account),
       lingering: existsSync(join(root, lingerFile(account.name))),
       categories: shared.categoriesOf?.(account.uid),
+      treeType: readTreeType(shared, user.home),
       isRoot,
     },
     shared.policy,

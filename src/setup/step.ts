@@ -63,6 +63,8 @@ export interface HostStepArgs {
   'apparmor.load': { path: string };
   /** Modules of the SELinux policy, in one transaction. */
   'selinux.install': { modules: readonly { file: string; priority: number }[] };
+  /** The policy's file contexts for a container tree, whose home it may not know yet. */
+  'selinux.homes': { tree: string };
   /** Makes the kernel's audit rules of auditd's files. */
   'audit.load': Record<string, never>;
   /** Turns a profile of pam-auth-update(8) on or off. */

@@ -3,7 +3,7 @@
  * a new file gets the type that its writer's domain gives it: one that a unit of systemd writes into /etc could not be read by
  * the programs that it is for.
  */
-import { existsSync, fstatSync } from 'node:fs';
+import { existsSync, constants as fileConstants, fstatSync } from 'node:fs';
 import { constants } from 'node:os';
 import { cFunction, errnoError, ffi } from './ffi.js';
 
@@ -21,9 +21,22 @@ function contextFor(path: string, mode: number): string | undefined {
   return text;
 }
 
+const isRootOfSelinux = () => process.geteuid?.() === 0 && existsSync('/sys/fs/selinux/enforce');
+
+/** The SELinux type that the policy says a directory of this path has; undefined when it says none, and where SELinux is off. */
+export function directoryType(path: string): string | undefined {
+  isEnabled ??= isRootOfSelinux();
+  return isEnabled ? contextFor(path, fileConstants.S_IFDIR)?.split(':')[2] : undefined;
+}
+
+/** After a change of the policy's contexts, which libselinux reads once. */
+export function forgetFileContexts(): void {
+  cFunction(LIBRARY, 'void matchpathcon_fini(void)')();
+}
+
 /** Gives an opened file the context of the path that it will have. Does nothing where SELinux is off. @throws system errors */
 export function setFileContext(fd: number, path: string): void {
-  isEnabled ??= process.geteuid?.() === 0 && existsSync('/sys/fs/selinux/enforce');
+  isEnabled ??= isRootOfSelinux();
   if (!isEnabled) return;
   const context = contextFor(path, fstatSync(fd).mode);
   if (context === undefined) return;

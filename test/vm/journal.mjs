@@ -48,6 +48,10 @@ export const EXPECTED = [
     reason: "Debian's policy is older than the kernel's capability",
   },
   {
+    pattern: /^kernel: overlayfs: failed to set xattr on upper/,
+    reason: "Podman tries what the kernel's overlay file systems can do",
+  },
+  {
     pattern: /^kernel: amd_pstate: the _CPC object is not present/,
     reason: 'the emulated machine has no power management',
   },
@@ -75,6 +79,11 @@ export const EXPECTED = [
     only: 'trixie',
     pattern: /^systemd-(tmpfiles|networkd): Failed to (open path|fstat|open cgroup)/,
     reason: "Debian 13's policy is older than its systemd",
+  },
+  {
+    only: 'trixie',
+    pattern: /denied {2}\{ relabelfrom \} .* comm="semodule" .* scontext=\S+:semanage_t:/,
+    reason: "semodule copies its store with labels since libsemanage 3.8, which Debian 13's policy does not let it",
   },
   {
     only: 'trixie',

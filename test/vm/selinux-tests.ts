@@ -17,6 +17,11 @@ const REWRITE_PROJECT = `foreach ("/perl/own", "/own", "/perl") {
   -d or open(my $new, ">", $_); sysopen(my $file, $_, 0) or die; my $project = "\\0" x 28;
   print ioctl($file, 0x801c581f, $project) ? "read" : $!, ", ", ioctl($file, 0x401c5820, $project) ? "set" : $!, "\\n" }`;
 
+/** Mapped to confined users of the policy, the second with all categories. What semanage(8) would write. */
+const MAKE_CONFINED = `sed -i -e '1i dave:user_u:s0' -e '1i erin:staff_u:s0-s0:c0.c1023' /etc/selinux/default/seusers
+  for name in dave erin; do useradd -m -s /bin/bash $name; done; chcon -R -u user_u ~dave; chcon -R -u staff_u ~erin
+  iso-setup user dave erin >/dev/null`;
+
 const categories = (text: string) => [...text.matchAll(/c\d+/g)].map(([one]) => one);
 
 /** Refusals since the last look, all of them by SELinux; anything else fails. */
@@ -121,6 +126,34 @@ export function selinuxTests(lab: Lab): void {
       expect(refusals.length).toBe(lab.guest.scenario.suite === 'trixie' ? 2 : 3);
       for (const line of refusals) expect(line).toMatch(/denied {2}\{ ioctl \}.* ioctlcmd=0x5820 /);
       await sh('rm -r perl', asAlice);
+    });
+
+    it('is refused to confined logins with the reason, before anything is made', async () => {
+      await sh(MAKE_CONFINED);
+      for (const [user, type, command] of [
+        ['dave', 'user_t', 'iso-run image bootstrap base'],
+        ['erin', 'staff_t', 'iso-run run --rm base true'],
+      ] as const) {
+        const ended = await lab.guest.shell(command, { user });
+        expect(ended).toMatchObject({ stdout: '', stderr: expect.stringContaining('code: user.refused') });
+        expect(ended.stderr).toMatch(new RegExp(`${type}:\\S+ no mounts in a user namespace`));
+        await lab.guest.logOut(user);
+      }
+      expect(await sh('find ~dave/.local/share/containers ~erin/.local/share/containers -type f')).toBe('');
+      await sh(`sed -i -e /^dave:/d -e /^erin:/d /etc/selinux/default/seusers
+        loginctl terminate-user dave erin
+        for name in dave erin; do iso-setup remove --purge $name >/dev/null; userdel -r $name 2>&1; done
+        systemctl reset-failed`);
+      // What Debian's policy denies its confined logins is none of ours.
+      await lab.complaints.unexpected();
+    });
+
+    it('the policy learns of homes that are not below /home', async () => {
+      const said = await sh('mkdir -p /people && useradd -m -d /people/carl carl && iso-setup user carl');
+      expect(said).toMatch(/^ {2}done {4}selinux {4}contexts of \/people\/carl/m);
+      expect(await sh('restorecon -Rnv ~carl/.local/share/containers ~carl/.config/containers')).toBe('');
+      expect((await lab.guest.shell('iso-setup user --check carl')).status).toBe(0);
+      await sh('iso-setup remove --purge carl >/dev/null; userdel -r carl 2>&1; rmdir /people');
     });
 
     it('is refused where it cannot have a label', async () => {

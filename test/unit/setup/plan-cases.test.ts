@@ -77,6 +77,7 @@ function factsOf(one: Case): UserFacts {
     lingering: false,
     isUnfinished: false,
     categories: undefined,
+    treeType: undefined,
     isRoot: true,
     ...one.facts,
     entries: entriesOf(one),

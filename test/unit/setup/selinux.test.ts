@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { parseModuleList } from '../../../src/facts/selinux-modules.js';
 import { PAIRS } from '../../../src/lib/selinux-context.js';
-import { createCategoryAllocator, planPolicyModules } from '../../../src/setup/plan-selinux.js';
+import { createCategoryAllocator, planHomeContexts, planPolicyModules } from '../../../src/setup/plan-selinux.js';
 import { parseUserState } from '../../../src/setup/state.js';
 
 const digest = (letter: string) => letter.repeat(64);
@@ -32,6 +32,20 @@ describe('modules of the policy', () => {
 
   it('cannot go where no policy is', () => {
     expect(planPolicyModules({ why: 'none' })).toMatchObject({ state: 'unavailable', reason: 'none' });
+  });
+});
+
+describe('contexts of a tree', () => {
+  const tree = '/srv/users/carl/.local/share/containers';
+  it.each([
+    [undefined, true, []],
+    ['container_file_t', true, ['unchanged']],
+    ['var_t', true, ['todo']],
+    ['var_t', false, ['unavailable']],
+  ] as const)('of type %s, of a user who can log in: %s', (type, canLogIn, states) => {
+    const items = planHomeContexts(tree, type, canLogIn);
+    expect(items.map(({ state }) => state)).toEqual(states);
+    for (const { step } of items) if (step) expect(step).toEqual({ kind: 'selinux.homes', args: { tree } });
   });
 });
 
