@@ -81,6 +81,7 @@ export function commonTemplateValues(policy: Policy, host: HostContainers, isLab
   return {
     capabilities: policy.run.capabilities.map((name) => name.replace(/^CAP_/, '')),
     pids: policy.run.pids,
+    labelled: isLabelled,
     overlay: driver === 'overlay' || (driver === 'auto' && isLabelled),
     host: { registries: host.registries ?? '', policy: host.policy ?? '' },
   };

@@ -12,22 +12,25 @@ const IMPORT = `set -e; root=$(mktemp -d); mkdir $root/bin $root/proc $root/sys 
 const INSIDE = `ls /sys/class/net; id -u; cat /proc/self/uid_map; grep -E '^(CapEff|Seccomp):' /proc/self/status
   cat /sys/fs/cgroup/pids.max; grep ' / / ' /proc/self/mountinfo`;
 
+/** Whether files have SELinux labels, which only the kernel's overlayfs can show. */
+const isLabelled = ({ guest }: Lab) => !guest.scenario.apparmor;
+
 const words = (line: string | undefined) => line?.trim().split(/\s+/) ?? [];
 
 export function podmanTests(lab: Lab): void {
   const podman = (command: string) => lab.guest.sh(command, { user: 'alice' });
 
   describe('Podman', () => {
-    it("keeps images and containers in the user's tree, by fuse-overlayfs", async () => {
+    it("keeps images and containers in the user's tree, by fuse-overlayfs where files have no SELinux label", async () => {
       const { store, host } = JSON.parse(await podman('podman info --format json'));
       expect(store).toMatchObject({
         configFile: '/home/alice/.config/containers/storage.conf',
         graphDriverName: 'overlay',
         graphRoot: `${TREE}/storage`,
         runRoot: `${TREE}/run/storage`,
-        graphOptions: {
-          'overlay.mount_program': expect.objectContaining({ Executable: '/usr/bin/fuse-overlayfs' }),
-        },
+        graphOptions: isLabelled(lab)
+          ? { 'overlay.mountopt': 'nodev' }
+          : { 'overlay.mount_program': expect.objectContaining({ Executable: '/usr/bin/fuse-overlayfs' }) },
       });
       expect(host.security).toMatchObject({
         rootless: true,
@@ -43,7 +46,15 @@ export function podmanTests(lab: Lab): void {
       expect(words(lines[2])).toEqual(['0', '1000', '1']);
       expect(words(lines[3])).toEqual(['1', expect.stringMatching(/^\d{6,}$/), '65536']);
       expect(lines.slice(4, 7)).toEqual(['CapEff:\t00000000000005fb', 'Seccomp:\t2', '2048']);
-      expect(lines[7]).toMatch(/ fuse\.fuse-overlayfs /);
+      expect(lines[7]).toMatch(isLabelled(lab) ? / - overlay / : / fuse\.fuse-overlayfs /);
+    });
+
+    it("leaves the login's SELinux label to it, and the files of the tree as restorecon(8) wants them", async () => {
+      if (!isLabelled(lab)) return expect((await lab.guest.shell('test -e /sys/fs/selinux/enforce')).status).toBe(1);
+      // The kernel ends a context with a NUL.
+      const label = await podman('podman run --rm busybox:test cat /proc/self/attr/current');
+      expect(label).toMatch(/^unconfined_u:unconfined_r:unconfined_t:s0-s0:c0\.c1023\0?$/);
+      expect(await lab.guest.sh(`restorecon -Rnv ${TREE}`)).toBe('');
     });
 
     it("counts a container's files towards the quota of the tree, whose size is the size that it sees", async () => {

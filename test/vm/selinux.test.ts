@@ -4,6 +4,7 @@ import { accountTests } from './account-tests.js';
 import { limitTests, shareTests } from './limit-tests.js';
 import { loginTests } from './login-tests.js';
 import { installTests, purgeTests } from './package-tests.js';
+import { podmanTests } from './podman-tests.js';
 import { provisionTests } from './provision-tests.js';
 import { quotaTests } from './quota-tests.js';
 import { rebootTests } from './reboot-tests.js';
@@ -18,6 +19,7 @@ describe.sequential('SELinux, XFS with project quota', () => {
   limitTests(lab);
   quotaTests(lab);
   selinuxTests(lab);
+  podmanTests(lab);
   shareTests(lab);
   accountTests(lab);
   rebootTests(lab);

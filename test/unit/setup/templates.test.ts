@@ -65,6 +65,11 @@ describe('templates of users', () => {
     expect(await labelled('fuse-overlayfs')).toContain('mount_program');
   });
 
+  it('containers.conf leaves Podman without SELinux labels where SELinux is on', async () => {
+    const labelled = parse(await userFile('containers.conf', alice, DEFAULT_POLICY, noHost, true));
+    expect(labelled).toMatchObject({ containers: { label: false, netns: 'none' } });
+  });
+
   it('containers.conf has no network and the capabilities of the policy', async () => {
     expect(parse(await userFile('containers.conf'))).toEqual({
       containers: {
