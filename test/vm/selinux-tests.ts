@@ -148,20 +148,31 @@ export function selinuxTests(lab: Lab): void {
       await lab.complaints.unexpected();
     });
 
-    it('the policy learns of homes that are not below /home', async () => {
-      const said = await sh('mkdir -p /people && useradd -m -d /people/carl carl && iso-setup user carl');
-      expect(said).toMatch(/^ {2}done {4}selinux {4}contexts of \/people\/carl/m);
-      expect(await sh('restorecon -Rnv ~carl/.local/share/containers ~carl/.config/containers')).toBe('');
-      expect((await lab.guest.shell('iso-setup user --check carl')).status).toBe(0);
-      await sh('iso-setup remove --purge carl >/dev/null; userdel -r carl 2>&1; rmdir /people');
-    });
-
     it('is refused where it cannot have a label', async () => {
       const narrow = await shell('runcon -l s0 sh -c "iso-run run --rm base true"');
       expect(narrow).toMatchObject({ status: 125, stderr: expect.stringMatching(/range s0 lacks categories/) });
       const fuse = await shell('iso-run run --rm --storage-driver fuse-overlayfs base true');
       expect(fuse).toMatchObject({ status: 125, stderr: expect.stringMatching(/code: selinux\.unlabelled/) });
       await sh('userdel -r bob 2>&1; rm -rf ~alice/data ~alice/in ~alice/out ~alice/err; iso-setup remove bob || true');
+    });
+
+    itComplainsOfNothing(lab);
+  });
+}
+
+/**
+ * Not on Debian 13: its policy denies semodule(8), run from a login, to keep the labels of each file of its store; the home is
+ * learned all the same, and auditd loses count of the refusals.
+ */
+export function homeTests(lab: Lab): void {
+  const sh = (command: string) => lab.guest.sh(command);
+  describe('SELinux and homes', () => {
+    it('the policy learns of homes that are not below /home', async () => {
+      const said = await sh('mkdir -p /people && useradd -m -d /people/carl carl && iso-setup user carl');
+      expect(said).toMatch(/^ {2}done {4}selinux {4}contexts of \/people\/carl/m);
+      expect(await sh('restorecon -Rnv ~carl/.local/share/containers ~carl/.config/containers')).toBe('');
+      expect((await lab.guest.shell('iso-setup user --check carl')).status).toBe(0);
+      await sh('iso-setup remove --purge carl >/dev/null; userdel -r carl 2>&1; rmdir /people');
     });
 
     itComplainsOfNothing(lab);

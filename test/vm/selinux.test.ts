@@ -8,7 +8,7 @@ import { podmanTests } from './podman-tests.js';
 import { provisionTests } from './provision-tests.js';
 import { quotaTests } from './quota-tests.js';
 import { rebootTests } from './reboot-tests.js';
-import { selinuxTests } from './selinux-tests.js';
+import { homeTests, selinuxTests } from './selinux-tests.js';
 import { useGuest } from './use-guest.js';
 
 describe.sequential('SELinux, XFS with project quota', () => {
@@ -19,6 +19,7 @@ describe.sequential('SELinux, XFS with project quota', () => {
   limitTests(lab);
   quotaTests(lab);
   selinuxTests(lab);
+  homeTests(lab);
   podmanTests(lab);
   shareTests(lab);
   accountTests(lab);
