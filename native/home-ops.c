@@ -26,16 +26,13 @@ struct target {
   const char *name;
 };
 
-static void close_target(const struct target *target) {
-  close_fd(&target->fd);
-  close_fd(&target->dir_fd);
-}
+static void close_target(const struct target *target) { close_fd(&target->fd); }
 #define AUTO_TARGET __attribute__((cleanup(close_target))) struct target
 
 static int open_target(const struct home *home, const char *path, struct target *ret_target, struct outcome *ret) {
-  ret_target->fd = ret_target->dir_fd = -1;
-  int error = path_open_parent(home, path, &ret_target->dir_fd, &ret_target->name, ret);
-  if (error) return error;
+  ret_target->fd = -1;
+  ret_target->dir_fd = path_open_parent(home, path, &ret_target->name, ret);
+  if (ret_target->dir_fd < 0) return ret_target->dir_fd;
   if (*path) {
     ret_target->fd = path_open_at(ret_target->dir_fd, ret_target->name, O_PATH, 0);
     return ret_target->fd < 0 ? ret_target->fd : outcome_stat(ret_target->fd, ret);
@@ -123,15 +120,14 @@ static int act_chmod(const struct home *home, const struct request *request, str
 
 /* mkdir PATH MODE: the mode is set again by descriptor, since a set-group-id parent hands its bit down. */
 static int act_mkdir(const struct home *home, const struct request *request, struct outcome *ret) {
-  AUTO_CLOSE int dir_fd = -1;
   AUTO_CLOSE int fd = -1;
   const char *name = NULL;
-  int error = path_open_parent(home, request->path, &dir_fd, &name, ret);
-  if (error) return error;
+  int dir_fd = path_open_parent(home, request->path, &name, ret);
+  if (dir_fd < 0) return dir_fd;
   if (mkdirat(dir_fd, name, (mode_t)request->number) < 0) return -errno;
   fd = path_open_at(dir_fd, name, O_RDONLY | O_DIRECTORY, 0);
   if (fd < 0) return fd;
-  error = outcome_stat(fd, ret);
+  int error = outcome_stat(fd, ret);
   if (!error) error = require_own(home, ret);
   if (!error && fchmod(fd, (mode_t)request->number) < 0) error = -errno;
   return error ? error : outcome_stat(fd, ret);
@@ -169,11 +165,11 @@ static int open_fresh(int dir_fd, const char *name, char ret_fresh[256]) {
 
 /* write PATH MODE CONTENT: whole or not at all; what stands there must be a plain file of the user with one name. */
 static int act_write(const struct home *home, const struct request *request, struct outcome *ret) {
-  AUTO_CLOSE int dir_fd = -1;
   const char *name = NULL;
   char fresh[256];
-  int error = path_open_parent(home, request->path, &dir_fd, &name, ret);
-  if (error) return error;
+  int dir_fd = path_open_parent(home, request->path, &name, ret);
+  if (dir_fd < 0) return dir_fd;
+  int error = 0;
   AUTO_CLOSE int old_fd = path_open_at(dir_fd, name, O_PATH, 0);
   if (old_fd >= 0) {
     error = outcome_stat(old_fd, ret);
@@ -195,10 +191,9 @@ static int act_write(const struct home *home, const struct request *request, str
 }
 
 static int remove_name(const struct home *home, const struct request *request, int flags, struct outcome *ret) {
-  AUTO_CLOSE int dir_fd = -1;
   const char *name = NULL;
-  int error = path_open_parent(home, request->path, &dir_fd, &name, ret);
-  if (error) return error;
+  int dir_fd = path_open_parent(home, request->path, &name, ret);
+  if (dir_fd < 0) return dir_fd;
   return unlinkat(dir_fd, name, flags) < 0 ? -errno : 0;
 }
 

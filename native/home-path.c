@@ -83,48 +83,41 @@ static size_t parent_length(const char *path) {
   return slash ? (size_t)(slash - path) : 0;
 }
 
-/* From `path` on, component by component; returns the directory of the last one. */
-static int walk(const struct home *home, const char *path, const char **ret_name, struct outcome *ret) {
-  char name[256];
-  int fd = fcntl(home->fd, F_DUPFD_CLOEXEC, 5);
-  if (fd < 0) return -errno;
-  for (ret->component = 1;; ret->component++) {
-    size_t length = strcspn(path, "/");
-    if (!path[length]) break;
-    memcpy(name, path, length);
-    name[length] = 0;
-    int next = step_into(home, fd, name, ret);
-    (void)close(fd);
-    if (next < 0) return next;
-    fd = next;
-    path += length + 1;
-  }
-  *ret_name = path;
-  return fd;
-}
-
 static unsigned count_components(const char *path) {
   unsigned count = 1;
   for (; *path; path++) count += *path == '/';
   return count;
 }
 
-int path_open_parent(const struct home *home, const char *path, int *ret_fd, const char **ret_name, struct outcome *ret) {
+/* From the home to the directory of the path's last component, which is not the home. */
+static int walk(const struct home *home, const char *path, struct outcome *ret) {
+  char name[256];
+  int fd = home->fd;
+  for (ret->component = 1;; ret->component++) {
+    size_t length = strcspn(path, "/");
+    if (!path[length]) return fd;
+    memcpy(name, path, length);
+    name[length] = 0;
+    int next = step_into(home, fd, name, ret);
+    if (fd != home->fd) (void)close(fd);
+    if (next < 0) return next;
+    fd = next;
+    path += length + 1;
+  }
+}
+
+int path_open_parent(const struct home *home, const char *path, const char **ret_name, struct outcome *ret) {
   struct walked *last = home->last;
   size_t length = parent_length(path);
-  if (last && last->fd >= 0 && length > 0 && length == last->length && memcmp(path, last->path, length) == 0) {
-    *ret_fd = fcntl(last->fd, F_DUPFD_CLOEXEC, 5);
-    *ret_name = path + length + 1;
-    ret->component = count_components(path);
-    return *ret_fd < 0 ? -errno : 0;
-  }
-  int fd = walk(home, path, ret_name, ret);
+  *ret_name = length > 0 ? path + length + 1 : path;
+  ret->component = count_components(path);
+  if (length == 0) return home->fd;
+  if (last->fd >= 0 && length == last->length && memcmp(path, last->path, length) == 0) return last->fd;
+  int fd = walk(home, path, ret);
   if (fd < 0) return fd;
-  *ret_fd = fd;
-  if (!last || length == 0) return 0;
   path_forget(home);
-  *last = (struct walked){fcntl(fd, F_DUPFD_CLOEXEC, 5), path, length};
-  return 0;
+  *last = (struct walked){fd, path, length};
+  return fd;
 }
 
 void path_forget(const struct home *home) {

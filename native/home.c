@@ -36,29 +36,56 @@ struct job {
   struct request requests[MAX_REQUESTS];
 };
 
-static FILE *report;
+/* Written out when it is full and at the end. */
+static struct {
+  int fd;
+  int error;
+  size_t used;
+  unsigned char bytes[1 << 16];
+} report;
+
+static void flush(void) {
+  for (size_t done = 0; done < report.used && !report.error;) {
+    ssize_t put = write(report.fd, report.bytes + done, report.used - done);
+    if (put >= 0) done += (size_t)put;
+    else if (errno != EINTR) report.error = -errno;
+  }
+  report.used = 0;
+}
+
+static void add(const void *bytes, size_t size) {
+  for (const unsigned char *at = bytes; size > 0;) {
+    size_t room = sizeof report.bytes - report.used, part = size < room ? size : room;
+    memcpy(report.bytes + report.used, at, part);
+    report.used += part;
+    at += part;
+    size -= part;
+    if (report.used == sizeof report.bytes) flush();
+  }
+}
 
 static void put(const void *bytes, size_t size) {
   unsigned char length[4] = {(unsigned char)size, (unsigned char)(size >> 8), (unsigned char)(size >> 16),
                              (unsigned char)(size >> 24)};
-  (void)fwrite_unlocked(length, 1, sizeof length, report);
-  (void)fwrite_unlocked(bytes, 1, size, report);
-  (void)fputc_unlocked(0, report);
+  add(length, sizeof length);
+  add(bytes, size);
+  add("", 1);
 }
 
 static void put_text(const char *text) { put(text, strlen(text)); }
 
 static void put_number(uint64_t number) {
-  char text[24];
-  int length = snprintf(text, sizeof text, "%llu", (unsigned long long)number);
-  put(text, (size_t)length);
+  char text[20], *at = text + sizeof text;
+  do *--at = (char)('0' + number % 10);
+  while (number /= 10);
+  put(at, (size_t)(text + sizeof text - at));
 }
 
 static int fatal(const char *stage, int error) {
   put_text("fatal");
   put_text(stage);
   put_number((uint64_t)-error);
-  (void)fflush(report);
+  flush();
   return 1;
 }
 
@@ -69,7 +96,7 @@ static int fatal_way(const struct way *way, int error) {
   put_text(way->path);
   put_number(way->stat.st_uid);
   put_number(way->stat.st_mode & 07777);
-  (void)fflush(report);
+  flush();
   return 1;
 }
 
@@ -212,8 +239,7 @@ int home_act(const unsigned char *bytes, size_t size, int report_fd, pid_t paren
   static struct job job;
   static struct way way;
   struct wire wire = {.bytes = bytes, .size = size};
-  report = fdopen(report_fd, "w");
-  if (!report) return 1;
+  report.fd = report_fd;
   int error = decode(&wire, &job);
   if (error) return fatal("decode", error);
   error = die_with_parent(parent);
@@ -223,5 +249,6 @@ int home_act(const unsigned char *bytes, size_t size, int report_fd, pid_t paren
   if (job.request_count == 0) put_text(way.path);
   else if (act_in(&job, &way, parent)) return 1;
   put_text("end");
-  return fflush(report) == 0 ? 0 : 1;
+  flush();
+  return report.error ? 1 : 0;
 }

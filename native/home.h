@@ -38,7 +38,7 @@ struct walked {
 struct home {
   int fd;
   uid_t uid;
-  /* Most paths that are looked at lie beside the one before, and the way to them is most of the work. NULL: always walked. */
+  /* Most paths that are looked at lie beside the one before, and the way to them is most of the work. */
   struct walked *last;
   /* Every file and directory is synced as it is written; otherwise the caller ends with a sync op. */
   int syncs_files;
@@ -85,10 +85,11 @@ struct way {
 int way_walk(const char *root, const char *home, struct way *ret);
 
 /*
- * Opens the directory that holds the path's last component, one component at a time, following no link and crossing no
- * mount. Every directory on the way must belong to the user. 0 or -errno with ret->component set.
+ * The directory that holds the path's last component, opened one component at a time, following no link and crossing no
+ * mount. Every directory on the way must belong to the user. A descriptor that is the home's own until the next such call,
+ * or -errno with ret->component set.
  */
-int path_open_parent(const struct home *home, const char *path, int *ret_fd, const char **ret_name, struct outcome *ret);
+int path_open_parent(const struct home *home, const char *path, const char **ret_name, struct outcome *ret);
 
 /* The next path is walked from the home. Before every change, after which a name may mean something else. */
 void path_forget(const struct home *home);

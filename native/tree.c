@@ -96,18 +96,18 @@ static int require_owner(int fd, uid_t uid) {
 static int open_tree_top(const struct tree_request *request) {
   struct open_how how = {.flags = O_PATH | O_DIRECTORY | O_CLOEXEC, .resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS};
   struct outcome seen = {0};
-  struct home home = {.uid = request->uid};
+  struct walked last = {.fd = -1};
+  struct home home = {.uid = request->uid, .last = &last};
   const char *name = NULL;
-  int parent_fd = -1;
+  int fd = -1;
   home.fd = (int)syscall(SYS_openat2, AT_FDCWD, request->home, &how, sizeof how);
   if (home.fd < 0) return -errno;
   int error = require_owner(home.fd, request->uid);
-  if (!error) error = path_open_parent(&home, request->tree, &parent_fd, &name, &seen);
+  if (!error) fd = path_open_parent(&home, request->tree, &name, &seen);
+  if (!error && fd >= 0) fd = path_open_at(fd, name, O_PATH | O_DIRECTORY, 0);
+  path_forget(&home);
   (void)close(home.fd);
-  if (error) return error;
-  int fd = path_open_at(parent_fd, name, O_PATH | O_DIRECTORY, 0);
-  (void)close(parent_fd);
-  if (fd < 0) return fd;
+  if (error || fd < 0) return error ? error : fd;
   error = require_owner(fd, request->uid);
   if (!error) return fd;
   (void)close(fd);
