@@ -148,7 +148,7 @@ function indexSpace(space: IdSpace, policy: Policy['subids'], ownerOf: (owner: s
 function presentRanges(index: Indexed, user: { name: string; uid: number }): IdRange[] {
   const { file } = index.space;
   const owner = ownerText(user.name);
-  const present = [owner, String(user.uid)].flatMap((one) => index.byOwner.get(one) ?? []);
+  const present = [...(index.byOwner.get(owner) ?? []), ...(index.byOwner.get(String(user.uid)) ?? [])];
   const refuse = (why: string) =>
     new IsoError('subid.overlap', `cannot use the ranges of ${user.name} in ${file}`, why);
   const conflict = present.length > 0 ? index.conflicts.get(owner) : undefined;

@@ -49,7 +49,12 @@ export function tokenReader(bytes: Buffer) {
     /** True once something was asked for that is not there, not whole, or no number. */
     isBroken: () => isBroken,
     isAtEnd: () => at === bytes.length,
-    text: (): string => (step() ? bytes.toString('utf8', start, end) : ''),
+    text: (): string => {
+      if (!step()) return '';
+      const first = bytes[start] ?? 0;
+      // Types of entries: one letter, for which decoding costs more than all else.
+      return end - start === 1 && first < 128 ? String.fromCharCode(first) : bytes.toString('utf8', start, end);
+    },
     number: (): number => {
       if (!step()) return 0;
       let value = 0;
