@@ -10,7 +10,7 @@
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 
-#include "launch.h"
+#include "run-stage.h"
 #include "ops/paths.h"
 
 /* Tells the outer process our pid: the kernel translates it into the receiver's pid namespace (unix(7) SCM_CREDENTIALS). */
@@ -61,8 +61,10 @@ void container_main(struct launch *launch, struct sync_pipe *mapped) {
   prctl(PR_SET_NAME, "iso-container");
   if (sync_wait(mapped)) _exit(125);
   prctl(PR_SET_DUMPABLE, 0);
+  close_fd(&launch->ready[0]);
   if (send_pid(launch)) _exit(125);
   /* Returns only when an op failed, or the plan ends without an exec. */
   (void)run_stage(&state, STAGE_CONTAINER);
+  if (write(launch->ready[1], "F", 1) < 0) _exit(125);
   _exit(125);
 }

@@ -9,9 +9,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#ifndef ISO_LIB_DIR
-#define ISO_LIB_DIR "/usr/lib/iso-toolkit"
-#endif
+#include "front-run.h"
+#include "lib-dir.h"
+#include "run-options.h"
+
 #define NODE "/usr/bin/node"
 
 /* Exit statuses after sysexits.h(3head); iso-run keeps 125 for its own failures, as container runtimes do. */
@@ -23,16 +24,16 @@ struct command {
   int exit_unavailable;
 };
 
-/* argv[0] chooses a row and nothing else: no path is ever built from it. */
+/* argv[0] chooses a row and nothing else: no path is ever built from it. Bundles lie beside this program. */
 static const struct command COMMANDS[] = {
-    {"iso-run", ISO_LIB_DIR "/iso-run.js", EXIT_RUN_FAILED},
-    {"iso-setup", ISO_LIB_DIR "/iso-setup.js", EXIT_UNAVAILABLE},
-    {"iso-audit", ISO_LIB_DIR "/iso-audit.js", EXIT_UNAVAILABLE},
+    {"iso-run", "iso-run.js", EXIT_RUN_FAILED},
+    {"iso-setup", "iso-setup.js", EXIT_UNAVAILABLE},
+    {"iso-audit", "iso-audit.js", EXIT_UNAVAILABLE},
 };
 
 /* What node(1), libuv and OpenSSL act on. A prefix ends in '_', an exact name in '='. */
 static const char *const DROPPED[] = {
-    "NODE_", "UV_", "SSL_CERT_", "OPENSSL_", "V8_", "SSLKEYLOGFILE=", "NPM_CONFIG_", "npm_", "ICU_",
+    "NODE_", "UV_", "SSL_CERT_", "OPENSSL_", "V8_", "SSLKEYLOGFILE=", "NPM_CONFIG_", "npm_", "ICU_", "ISO_RUN_",
 };
 
 static const struct command *find_command(const char *invoked) {
@@ -82,6 +83,11 @@ int main(int argc, char **argv) {
     return EXIT_USAGE_ERROR;
   }
 
+  if (argc == 2 && strcmp(argv[1], "--run-options") == 0 && strcmp(command->name, "iso-run") == 0) {
+    run_options_print();
+    return 0;
+  }
+  clean_environment(environ);
   /* node --jitless --no-expose-wasm BUNDLE ARGUMENT... NULL: three entries more than we got. */
   char **arguments = calloc((size_t)argc + 4, sizeof(char *));
   if (!arguments) {
@@ -95,10 +101,17 @@ int main(int argc, char **argv) {
     /* Implied, and without it Node says so on standard error. */
     arguments[count++] = (char *)"--no-expose-wasm";
   }
-  arguments[count++] = (char *)command->bundle;
+  char bundle[4096];
+  if (lib_path(command->bundle, sizeof bundle, bundle)) return command->exit_unavailable;
+  arguments[count++] = bundle;
+  if (argc > 2 && strcmp(argv[1], "run") == 0 && strcmp(command->name, "iso-run") == 0) {
+    arguments[count] = (char *)"explain-launch";
+    int status = front_run(argv + 2, arguments);
+    if (status >= 0) return status;
+    arguments[count] = NULL;
+  }
   memcpy(arguments + count, argv + 1, (size_t)argc * sizeof(char *));
 
-  clean_environment(environ);
   (void)execve(NODE, arguments, environ);
   print_failure(command->name, "cannot start " NODE, strerror(errno),
                 errno == ENOENT ? "install it with `apt-get install nodejs`" : "check `node --version`", "tool.missing");

@@ -1,11 +1,16 @@
-/* What the launcher's three processes share. They are forks of one another: outer (the caller's namespaces, relays the
- * streams), session (root of a user namespace with the user's ids, pid 1 of its pid namespace, owns storage and network),
- * container (pid 1 of the container, becomes the payload). The session's end ends everything below it.
+/* What the launcher's processes share. They are forks of one another:
  *
- *   outer --clone--> session           outer writes the session's id maps through newuidmap/newgidmap, then releases it
- *   session --clone--> container       session writes the container's id maps, then releases it
+ *   outer      in the caller's namespaces; relays the streams and the signals
+ *   monitor    root of a user namespace with all the user's ids, pid 1 of a pid namespace; owns storage and network, keeps the
+ *              books, and ends everything below it with its own end. A fork of outer, which makes the user namespace (a
+ *              direct launch), or of the user's session, which has one
+ *   container  pid 1 of the container, becomes the payload
+ *
+ *   outer --clone--> monitor           a direct launch: outer writes the id maps through newuidmap/newgidmap, then releases it
+ *   monitor --clone--> container       monitor writes the container's id maps, then releases it
+ *   container --ready--> monitor       `R` before exec, `F` after a failure; its end is either's
  *   container --control--> outer       its pid (as the kernel translates it), then the pty master under a terminal
- *   all --status (fd 4)--> caller      READY, FAIL, START, EXIT records (status.h)
+ *   all --status pipe--> outer         READY, FAIL, START, EXIT records (status.h); its end is the monitor's
  */
 #pragma once
 #include <stdbool.h>
@@ -24,8 +29,12 @@ struct launch {
   int pipe[3][2];    /* stdin, stdout, stderr pipes, [0] read and [1] write end; -1 when unused */
   int control_outer; /* SOCK_SEQPACKET pair */
   int control_container;
+  int status[2];     /* the report of monitor and container */
+  int ready[2];
   struct sync_pipe mapped;
-  pid_t session_pid;
+  bool in_session;   /* the monitor is the session's: it lives in the user namespace already, and its pipes were sent */
+  pid_t monitor_pid; /* of a direct launch */
+  int monitor_fd;    /* pidfd */
 };
 
 /* The state of one stage while its ops run. */
@@ -39,6 +48,7 @@ struct stage_state {
   const char *envp[LAUNCH_MAX_STRINGS + 1];
   unsigned envc;
   pid_t container_pid;
+  pid_t container_seen; /* the same as /proc counts it */
 };
 
 typedef int op_function(struct stage_state *state, const struct op *op);
@@ -46,14 +56,28 @@ typedef int op_function(struct stage_state *state, const struct op *op);
 /* Runs the ops of a stage in order and reports the first that fails. 0 or -errno. */
 int run_stage(struct stage_state *state, enum stage stage);
 
-/* The session's whole life; never returns. */
-_Noreturn void session_main(struct launch *launch);
+/* A launch that has neither descriptors nor processes yet. */
+void launch_init(struct launch *launch);
+
+/* The front launches in a session alone: where AppArmor restricts user namespaces, only iso-launch may make one. */
+enum launch_way { LAUNCH_DIRECT, LAUNCH_ANY, LAUNCH_SESSION };
+
+/* No session takes the launch, and a direct one is not for this caller, or needs a cgroup that only systemd can give: nothing
+ * was done. */
+#define LAUNCH_UNDONE -1
+
+/* Launches what was decoded and stays until it has ended and all its output was written. Exit status for a caller who asks
+ * for no report, or LAUNCH_UNDONE; the report is kept (status.h). */
+int launch_run(struct launch *launch, enum launch_way way);
+
+/* The monitor's whole life; never returns. */
+_Noreturn void monitor_main(struct launch *launch);
 /* From the clone to execve; never returns. */
 _Noreturn void container_main(struct launch *launch, struct sync_pipe *mapped);
-/* Relays streams and signals until the session has ended; its exit status. */
+/* Relays streams and signals until the monitor has ended; its exit status. */
 int relay_run(struct launch *launch);
 
-op_function op_cgroup_make, op_cgroup_write, op_stdio, op_session, op_namespace, op_propagation,
+op_function op_claim, op_label_pair, op_make_directory, op_write_file, op_append_line, op_release, op_cgroup_make, op_cgroup_write, op_cgroup_remove, op_stdio, op_session, op_namespace, op_propagation,
     op_loopback, op_sysctl, op_overlay, op_fuse_overlayfs, op_root, op_tmpfs_root, op_mount, op_container, op_unmount, op_remove,
     op_hostname, op_mkdir, op_touch, op_symlink, op_bind, op_device, op_mask, op_readonly, op_terminal, op_pivot,
-    op_rlimit, op_cap_bound, op_groups, op_ids, op_caps, op_chdir, op_label, op_label_file, op_relabel, op_no_new_privs, op_seccomp, op_arg, op_env, op_exec;
+    op_rlimit, op_cap_bound, op_groups, op_ids, op_caps, op_chdir, op_label, op_label_file, op_relabel, op_no_new_privs, op_seccomp, op_arg, op_args, op_env, op_exec;

@@ -9,13 +9,25 @@
 #define HOST (1u << STAGE_HOST)
 #define SESSION (1u << STAGE_SESSION)
 #define CONTAINER (1u << STAGE_CONTAINER)
+#define STARTED (1u << STAGE_STARTED)
 #define CLEANUP (1u << STAGE_CLEANUP)
+#define EXITED (1u << STAGE_EXITED)
+#define FAILED (1u << STAGE_FAILED)
+#define RECORDING (HOST | STARTED | EXITED | FAILED)
 
-const char *const stage_names[STAGE_COUNT] = {"host", "session", "container", "cleanup"};
+const char *const stage_names[STAGE_COUNT] = {"host",    "session", "container", "started",
+                                             "cleanup", "exited",  "failed"};
 
 const struct op_row op_table[OP_COUNT] = {
+    [OP_CLAIM] = {"claim", HOST, "ttt"},
+    [OP_LABEL_PAIR] = {"label-pair", HOST, "ttttt"},
+    [OP_MAKE_DIRECTORY] = {"make-directory", HOST, "tn"},
+    [OP_WRITE_FILE] = {"write-file", RECORDING, "tnc"},
+    [OP_APPEND_LINE] = {"append-line", RECORDING, "tnc"},
+    [OP_RELEASE] = {"release", EXITED | FAILED, "tt"},
     [OP_CGROUP_MAKE] = {"cgroup-make", HOST, "t"},
     [OP_CGROUP_WRITE] = {"cgroup-write", HOST | SESSION | CONTAINER, "ttt"},
+    [OP_CGROUP_REMOVE] = {"cgroup-remove", EXITED | FAILED, "t"},
     [OP_STDIO] = {"stdio", HOST, "tt"},
     [OP_SESSION] = {"session", HOST, "tttt"},
     [OP_NAMESPACE] = {"namespace", SESSION | CONTAINER, "t"},
@@ -29,12 +41,12 @@ const struct op_row op_table[OP_COUNT] = {
     [OP_MOUNT] = {"mount", SESSION | CONTAINER, "ttttt"},
     [OP_CONTAINER] = {"container", SESSION, "tt"},
     [OP_UNMOUNT] = {"unmount", CLEANUP, "t"},
-    [OP_REMOVE] = {"remove", CLEANUP, "t"},
+    [OP_REMOVE] = {"remove", EXITED | FAILED, "t"},
     [OP_HOSTNAME] = {"hostname", CONTAINER, "t"},
     [OP_MKDIR] = {"mkdir", SESSION | CONTAINER, "tn"},
     [OP_TOUCH] = {"touch", CONTAINER, "tn"},
     [OP_SYMLINK] = {"symlink", CONTAINER, "tt"},
-    [OP_BIND] = {"bind", CONTAINER, "tttt"},
+    [OP_BIND] = {"bind", CONTAINER, "ttttt"},
     [OP_DEVICE] = {"device", CONTAINER, "ttnn"},
     [OP_MASK] = {"mask", CONTAINER, "t"},
     [OP_READONLY] = {"readonly", CONTAINER, "t"},
@@ -52,6 +64,7 @@ const struct op_row op_table[OP_COUNT] = {
     [OP_NO_NEW_PRIVS] = {"no-new-privs", CONTAINER, ""},
     [OP_SECCOMP] = {"seccomp", CONTAINER, "nb"},
     [OP_ARG] = {"arg", CONTAINER, "t"},
+    [OP_ARGS] = {"args", CONTAINER, ""},
     [OP_ENV] = {"env", CONTAINER, "t"},
     [OP_EXEC] = {"exec", CONTAINER, "t"},
 };
@@ -81,6 +94,7 @@ static int decode_arg(struct wire *wire, char type, union op_arg *ret_arg) {
   }
   if (memchr(token, 0, length)) return -EBADMSG;
   if (type == 'n') return wire_number(token, &ret_arg->number);
+  if (type == 't' && *token != '=' && *token != '$') return -EBADMSG;
   ret_arg->text = token;
   return 0;
 }
@@ -114,12 +128,38 @@ static int decode_ops(struct wire *wire, struct plan *plan, uint64_t total, unsi
     before = stage;
     if (plan->count[stage]++ == 0) plan->stage[stage] = &plan->ops[i];
   }
+  return 0;
+}
+
+static int decode_values(struct wire *wire, struct values *values) {
+  const char *count = NULL, *name = NULL, *text = NULL;
+  uint64_t total = 0;
+  if (wire_text(wire, &count) || wire_number(count, &total) || total > VALUES_MAX) return -EBADMSG;
+  for (uint64_t i = 0; i < total; i++) {
+    if (wire_text(wire, &name) || wire_text(wire, &text) || !*name || strlen(text) > PLAN_MAX_ARG) return -EBADMSG;
+    int error = values_add(values, name, text);
+    if (error) return error;
+  }
   return wire->at == wire->size ? 0 : -EBADMSG;
+}
+
+/* A reference to a value that neither the run gives nor the launcher makes is refused before the first system call. */
+static int check_references(const struct plan *plan, uint64_t total, unsigned *ret_at) {
+  for (unsigned i = 0; i < total; i++) {
+    const struct op *op = &plan->ops[i];
+    const char *types = op_table[op->kind].args;
+    *ret_at = i;
+    for (unsigned a = 0; types[a]; a++) {
+      if (types[a] != 't' || op->arg[a].text[0] != '$') continue;
+      if (!values_is_known(&plan->values, op->arg[a].text + 1)) return -EBADMSG;
+    }
+  }
+  return 0;
 }
 
 int plan_decode(unsigned char *bytes, size_t size, struct plan *ret_plan, unsigned *ret_at) {
   struct wire wire = {.bytes = bytes, .size = size, .at = 0};
-  struct plan plan = {.bytes = bytes};
+  struct plan plan = {.bytes = bytes, .size = size};
   const char *magic = NULL, *count = NULL;
   uint64_t total = 0;
   *ret_at = 0;
@@ -128,7 +168,10 @@ int plan_decode(unsigned char *bytes, size_t size, struct plan *ret_plan, unsign
   plan.ops = calloc(total, sizeof(struct op));
   if (!plan.ops) return -ENOMEM;
   int error = decode_ops(&wire, &plan, total, ret_at);
+  if (!error) error = decode_values(&wire, &plan.values);
+  if (!error) error = check_references(&plan, total, ret_at);
   if (error) {
+    values_free(&plan.values);
     free(plan.ops);
     return error;
   }
@@ -136,7 +179,14 @@ int plan_decode(unsigned char *bytes, size_t size, struct plan *ret_plan, unsign
   return 0;
 }
 
+const struct op *plan_find_host(const struct plan *plan, enum op_kind kind) {
+  for (unsigned i = 0; i < plan->count[STAGE_HOST]; i++)
+    if (plan->stage[STAGE_HOST][i].kind == kind) return &plan->stage[STAGE_HOST][i];
+  return NULL;
+}
+
 void plan_free(struct plan *plan) {
+  values_free(&plan->values);
   free(plan->ops);
   free(plan->bytes);
   *plan = (struct plan){0};

@@ -1,20 +1,44 @@
 /* The launch plan: a bounded list of ops with fixed arity. Names come from one table, which `iso-launch --ops` prints
- * and a test compares with the TypeScript one. */
+ * and a test compares with the TypeScript one.
+ *
+ *   "ISOPLAN2", number of ops, ops: stage, name, arguments; then the values of this run: count, name and text of each
+ *
+ * A text is `=` and the text itself, or `$` and the name of a value, so that one plan serves every run of its shape. */
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
 
-#define PLAN_MAGIC "ISOPLAN1"
+#include "values.h"
+
+#define PLAN_MAGIC "ISOPLAN2"
 #define PLAN_MAX_OPS 4096
 #define PLAN_MAX_ARGS 6
 /* execve(2) allows 128 KiB for one string; a seccomp program has at most 4096 instructions of 8 bytes. */
 #define PLAN_MAX_ARG (128u << 10)
 
-enum stage { STAGE_HOST, STAGE_SESSION, STAGE_CONTAINER, STAGE_CLEANUP, STAGE_COUNT };
+/* What comes after the container's start: `started` beside it; `cleanup` in every case; then `exited` or, when the payload
+ * never ran, `failed`. */
+enum stage {
+  STAGE_HOST,
+  STAGE_SESSION,
+  STAGE_CONTAINER,
+  STAGE_STARTED,
+  STAGE_CLEANUP,
+  STAGE_EXITED,
+  STAGE_FAILED,
+  STAGE_COUNT
+};
 
 enum op_kind {
+  OP_CLAIM,
+  OP_LABEL_PAIR,
+  OP_MAKE_DIRECTORY,
+  OP_WRITE_FILE,
+  OP_APPEND_LINE,
+  OP_RELEASE,
   OP_CGROUP_MAKE,
   OP_CGROUP_WRITE,
+  OP_CGROUP_REMOVE,
   OP_STDIO,
   OP_SESSION,
   OP_NAMESPACE,
@@ -51,6 +75,7 @@ enum op_kind {
   OP_NO_NEW_PRIVS,
   OP_SECCOMP,
   OP_ARG,
+  OP_ARGS,
   OP_ENV,
   OP_EXEC,
   OP_COUNT
@@ -73,12 +98,15 @@ struct op {
 
 struct plan {
   unsigned char *bytes; /* what the ops point into */
+  size_t size;
   struct op *ops;
+  struct values values;
   struct op *stage[STAGE_COUNT];
   unsigned count[STAGE_COUNT];
 };
 
-/* One row an op: its name, the stages it may stand in (bits), its arguments: t text, n number, b bytes. */
+/* One row an op: its name, the stages it may stand in (bits), its arguments: t text, n number, b bytes, c composition
+ * (compose.h). */
 struct op_row {
   const char *name;
   unsigned stages;
@@ -91,5 +119,8 @@ extern const char *const stage_names[STAGE_COUNT];
 /* Decodes a whole plan before anything is done with it. Takes bytes over on success. 0, -EBADMSG or -ENOMEM;
  * *ret_at is the op at which a refused plan went wrong. Stages follow each other in order. */
 int plan_decode(unsigned char *bytes, size_t size, struct plan *ret_plan, unsigned *ret_at);
+
+/* The first op of a kind in the host stage, NULL when there is none. */
+const struct op *plan_find_host(const struct plan *plan, enum op_kind kind);
 
 void plan_free(struct plan *plan);

@@ -1,5 +1,5 @@
 /* The outer process after the start: moves bytes between the caller's streams and the container's, passes signals on, and
- * ends when the session has ended and every byte of output was written. The payload never holds the caller's descriptors. */
+ * ends when the monitor has ended and every byte of output was written. The payload never holds the caller's descriptors. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -212,14 +212,28 @@ static void read_control(struct relay *relay) {
   }
 }
 
-/* The session's exit status is the payload's. A session that a signal ended took a living container with it, and could
- * not report that itself. */
-static void take_session_end(struct relay *relay, int status) {
+static int exit_code(int status) { return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status); }
+
+/* The end of the report is the monitor's. One that a signal ended took a living container with it, and could not report that
+ * itself; that of a session is no child of ours, but ends in no other way. */
+static void take_end(struct relay *relay) {
+  const struct status_record *reported = status_find(STATUS_EXIT);
+  int status = SIGKILL;
+  pid_t monitor = relay->launch->monitor_pid;
+  if (monitor > 0) status = wait_for(monitor);
   relay->ended = true;
-  relay->exit_status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  close_fd(&relay->launch->status[0]);
+  relay->launch->status[0] = -1;
   if (relay->interrupted) relay->exit_status = 128 + relay->interrupted;
-  else if (WIFSIGNALED(status) && relay->container_fd >= 0)
-    status_write(STATUS_EXIT, ROLE_OUTER, 0, (uint32_t)status, 0);
+  else if (reported) relay->exit_status = exit_code((int)reported->detail);
+  else {
+    relay->exit_status = exit_code(status);
+    if (WIFSIGNALED(status) && relay->container_fd >= 0) status_write(STATUS_EXIT, ROLE_OUTER, 0, (uint32_t)status, 0);
+  }
+}
+
+static void read_report(struct relay *relay) {
+  if (status_read(relay->launch->status[0]) == 0) take_end(relay);
 }
 
 /* A signal is the payload's. Before the container lives it ends the launch; after its end, the wait for a reader of what
@@ -232,7 +246,7 @@ static void pass_signal(struct relay *relay, int signo) {
   if (signo == SIGCONT) return;
   if (!relay->ended) {
     relay->interrupted = signo;
-    kill(relay->launch->session_pid, SIGKILL);
+    syscall(SYS_pidfd_send_signal, relay->launch->monitor_fd, SIGKILL, NULL, 0);
     return;
   }
   for (int i = 1; i < 3; i++)
@@ -242,15 +256,12 @@ static void pass_signal(struct relay *relay, int signo) {
 static void read_signal(struct relay *relay) {
   struct signalfd_siginfo info;
   if (read(relay->signal_fd, &info, sizeof info) != sizeof info) return;
-  int status = 0;
   if (info.ssi_signo == SIGWINCH) copy_window_size(relay);
-  else if (info.ssi_signo != SIGCHLD) pass_signal(relay, (int)info.ssi_signo);
-  else if (waitpid(relay->launch->session_pid, &status, WNOHANG) == relay->launch->session_pid)
-    take_session_end(relay, status);
+  else pass_signal(relay, (int)info.ssi_signo);
 }
 
 static void open_signals(struct relay *relay) {
-  static const int passed[] = {SIGCHLD, SIGWINCH, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGCONT};
+  static const int passed[] = {SIGWINCH, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGCONT};
   sigset_t set;
   sigemptyset(&set);
   for (size_t i = 0; i < sizeof passed / sizeof *passed; i++) sigaddset(&set, passed[i]);
@@ -267,21 +278,23 @@ static bool has_work(const struct relay *relay) {
 }
 
 static void turn(struct relay *relay) {
-  struct pollfd polls[5] = {{.fd = relay->signal_fd, .events = POLLIN},
-                            {.fd = relay->launch->control_outer, .events = POLLIN}};
+  struct pollfd polls[6] = {{.fd = relay->signal_fd, .events = POLLIN},
+                            {.fd = relay->launch->control_outer, .events = POLLIN},
+                            [5] = {.fd = relay->launch->status[0], .events = POLLIN}};
   for (int i = 0; i < 3; i++) {
     const struct flow *flow = &relay->flow[i];
     bool out = flow->blocked;
     polls[2 + i] = (struct pollfd){.fd = flow->open ? (out ? flow->to_fd : flow->from_fd) : -1,
                                    .events = out ? POLLOUT : POLLIN};
   }
-  if (poll(polls, 5, -1) < 0) return;
+  if (poll(polls, 6, -1) < 0) return;
   if (polls[1].revents) read_control(relay);
   for (int i = 0; i < 3; i++)
     if (polls[2 + i].revents && relay->flow[i].open) flow_move(&relay->flow[i]);
   /* A terminal whose output nobody reads hangs up, or the payload would wait for ever to write more. */
   if (relay->master_fd >= 0 && !relay->flow[1].open && relay->flow[0].open) flow_close(&relay->flow[0]);
   if (polls[0].revents) read_signal(relay);
+  if (polls[5].revents) read_report(relay);
 }
 
 int relay_run(struct launch *launch) {

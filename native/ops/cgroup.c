@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
+#include "../cgroup-tree.h"
 #include "../launch.h"
 
 /* A directory that is really a cgroup, or a write could go elsewhere. */
@@ -34,4 +35,10 @@ int op_cgroup_write(struct stage_state *state, const struct op *op) {
   autoclose int fd = openat(cgroup_fd, file, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
   if (fd < 0) return -errno;
   return write(fd, value, strlen(value)) < 0 ? -errno : 0;
+}
+
+/* cgroup-remove SCOPE: in a session. That of a direct launch is a scope of systemd's, which removes it. */
+int op_cgroup_remove(struct stage_state *state, const struct op *op) {
+  const char *tree = values_get(&state->launch->plan.values, "session-cgroup");
+  return tree && *tree ? cgroup_tree_remove(tree, op->arg[0].text) : 0;
 }

@@ -16,6 +16,17 @@ int op_arg(struct stage_state *state, const struct op *op) {
   return 0;
 }
 
+int op_args(struct stage_state *state, const struct op *op) {
+  const struct values *values = &state->launch->plan.values;
+  (void)op;
+  for (unsigned i = 0; i < values->count; i++) {
+    if (strcmp(values->list[i].name, VALUE_COMMAND) != 0) continue;
+    if (state->argc == LAUNCH_MAX_STRINGS) return -E2BIG;
+    state->argv[state->argc++] = values->list[i].text;
+  }
+  return 0;
+}
+
 int op_env(struct stage_state *state, const struct op *op) {
   if (state->envc == LAUNCH_MAX_STRINGS || !strchr(op->arg[0].text, '=')) return -EINVAL;
   state->envp[state->envc++] = op->arg[0].text;
@@ -62,10 +73,14 @@ int op_exec(struct stage_state *state, const struct op *op) {
   if (syscall(SYS_close_range, 3, ~0u, CLOSE_RANGE_CLOEXEC) < 0) return -errno;
   reset_signals();
   umask(0022);
+  if (write(state->launch->ready[1], "R", 1) != 1) return -errno;
   status_write(STATUS_READY, ROLE_CONTAINER, op->index, 0, 0);
   /* A path search would find the directory itself. */
   if (!*state->argv[0]) return -ENOENT;
-  if (!strchr(state->argv[0], '/')) return exec_search(state, op->arg[0].text);
+  /* A path from the environment of this run comes with its name. */
+  const char *directories = op->arg[0].text;
+  if (strncmp(directories, "PATH=", 5) == 0) directories += 5;
+  if (!strchr(state->argv[0], '/')) return exec_search(state, directories);
   execve(state->argv[0], (char *const *)state->argv, (char *const *)state->envp);
   return -errno;
 }

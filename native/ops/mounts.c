@@ -1,6 +1,7 @@
 /* Ops on mounts: namespaces' propagation, the root, file systems, binds, devices, masked and read-only paths. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -51,6 +52,13 @@ int op_mount(struct stage_state *state, const struct op *op) {
   return mount_fd < 0 ? mount_fd : attach_mount(mount_fd, target_fd);
 }
 
+/* The caller saw a file by its device and inode; a session's view of the same path could be of another one. */
+static bool is_meant(const struct stat *stat, const char *identity) {
+  char seen[64];
+  snprintf(seen, sizeof seen, "%llu:%llu", (unsigned long long)stat->st_dev, (unsigned long long)stat->st_ino);
+  return !*identity || strcmp(seen, identity) == 0;
+}
+
 int op_bind(struct stage_state *state, const struct op *op) {
   uint64_t attributes = 0;
   int error = parse_attributes(op->arg[2].text, &attributes);
@@ -62,6 +70,7 @@ int op_bind(struct stage_state *state, const struct op *op) {
   if (fstat(source_fd, &stat) < 0) return -errno;
   bool directory = strcmp(op->arg[3].text, "directory") == 0;
   if (directory != S_ISDIR(stat.st_mode)) return directory ? -ENOTDIR : -EISDIR;
+  if (!is_meant(&stat, op->arg[4].text)) return -ESTALE;
   autoclose int mount_fd = clone_mount(source_fd, attributes);
   if (mount_fd < 0) return mount_fd;
   autoclose int target_fd = open_in_root(state->root_fd, op->arg[1].text, O_PATH, 0);

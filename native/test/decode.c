@@ -53,7 +53,13 @@ static void put(const char *token) {
 static void put_op(int stage, int kind) {
   put(stage_names[stage]);
   put(op_table[kind].name);
-  for (const char *type = op_table[kind].args; *type; type++) put(*type == 'n' ? "7" : "text");
+  for (const char *type = op_table[kind].args; *type; type++) put(*type == 'n' ? "7" : *type == 't' ? "=text" : "text");
+}
+
+/* The values of a run: two words of its command, and one that the plan refers to. */
+static void put_values(void) {
+  static const char *const texts[] = {"3", "command", "sh", "command", "-c", "volume.0", "/srv"};
+  for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) put(texts[i]);
 }
 
 static void make_plan(void) {
@@ -67,6 +73,7 @@ static void make_plan(void) {
   for (int stage = 0; stage < STAGE_COUNT; stage++)
     for (int kind = 0; kind < OP_COUNT; kind++)
       if (op_table[kind].stages & 1u << stage) put_op(stage, kind);
+  put_values();
 }
 
 static unsigned passed, failed;
@@ -108,7 +115,7 @@ static void check_rest(void) {
   assert(longer);
   memcpy(longer, plan_bytes, plan_size);
   longer[plan_size] = 0;
-  check("a byte after the last op is refused", !decodes(longer, plan_size + 1));
+  check("a byte after the last value is refused", !decodes(longer, plan_size + 1));
   free(longer);
 }
 
@@ -138,7 +145,11 @@ int main(void) {
   check_refused("no ops", (const char *const[]){"0", NULL});
   check_refused("more ops than bytes", (const char *const[]){"4096", "container", "pivot", "1", NULL});
   check_refused("too many ops", (const char *const[]){"4097", NULL});
-  check_refused("stages out of order", (const char *const[]){"2", "container", "pivot", "1", "session", "loopback", NULL});
+  check_refused("a text that is neither itself nor a reference", (const char *const[]){"1", "container", "arg", "sh", "0", NULL});
+  check_refused("a reference to a value that nobody gives", (const char *const[]){"1", "container", "arg", "$volume.1", "0", NULL});
+  check_refused("fewer values than it says", (const char *const[]){"1", "container", "arg", "=sh", "1", "command", NULL});
+  check_refused("too many values", (const char *const[]){"1", "container", "arg", "=sh", "8193", NULL});
+  check_refused("stages out of order", (const char *const[]){"2", "container", "pivot", "1", "session", "loopback", "0", NULL});
   printf("%u passed, %u failed\n", passed, failed);
   return failed != 0;
 }

@@ -25,6 +25,7 @@ async function prepare(image: string, command: string[], flags: RunFlags) {
 }
 
 async function run(image: string, command: string[], flags: RunFlags): Promise<void> {
+  const started = Date.now();
   const { recordRefusal } = await import('../run/refusals.js');
   const { requireRoom } = await import('../image/space.js');
   const { options, prepared } = await recordRefusal(image, async () => {
@@ -41,7 +42,23 @@ async function run(image: string, command: string[], flags: RunFlags): Promise<v
     for (const warning of prepared.spec.warnings) process.stderr.write(`iso-run: warning: ${warning}\n`);
   }
   const { runContainer } = await import('../run/run-container.js');
-  process.exitCode = await runContainer(prepared, options.name);
+  const key = process.env.ISO_RUN_KEY;
+  if (key !== undefined) {
+    const { storePlan } = await import('../run/stored-plans.js');
+    storePlan(key, prepared, started);
+  }
+  process.exitCode = await runContainer(prepared, options);
+}
+
+/** For the front: what it launched without Node did not go well. It gives the plan's entry, the report and the values. */
+async function explainLaunch(): Promise<void> {
+  const { readFileSync } = await import('node:fs');
+  const { readEntry, readValues } = await import('../run/read-entry.js');
+  const { readOutcome } = await import('../sys/launcher/launch.js');
+  const { conclude } = await import('../run/run-container.js');
+  const plan = readEntry(readFileSync(3));
+  const outcome = readOutcome(plan, readFileSync(4), `status ${process.env.ISO_RUN_STATUS}`);
+  process.exitCode = await conclude(plan, readValues(readFileSync(5)), outcome);
 }
 
 async function plan(image: string, command: string[], flags: RunFlags, json: boolean): Promise<void> {
@@ -88,6 +105,7 @@ function register(program: Command): void {
     .option('-f, --force', 'end them first')
     .action(remove);
   registerImageCommands(program);
+  program.command('explain-launch', { hidden: true }).action(explainLaunch);
 }
 
 /** Exit statuses as container runtimes have them: 125 for our own failures, 126 and 127 for the payload's. */

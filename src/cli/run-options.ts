@@ -25,5 +25,5 @@ export function addRunOptions(command: Command): Command {
     .option('--cap-add <name>', 'add a capability', collect)
     .option('--cap-drop <name>', 'drop a capability, or ALL', collect)
     .option('--storage-driver <name>', 'auto, fuse-overlayfs or overlay')
-    .option('--direct', 'launch without a session process (the only way for now)');
+    .option('--direct', 'launch without a session process');
 }

@@ -7,6 +7,8 @@ export interface VolumeFacts {
   /** Absolute, all symlinks resolved. */
   realPath: string;
   kind: 'directory' | 'file' | 'socket' | 'other';
+  /** Device and inode, as the launcher writes them. */
+  identity: string;
 }
 
 /** The path without symlinks; what does not exist yet keeps its names below the part that does. */
@@ -23,9 +25,9 @@ export function realPathOf(path: string): string {
 export function readVolume(source: string): VolumeFacts | { missing: string } {
   try {
     const realPath = realpathSync(source);
-    const stat = statSync(realPath);
+    const stat = statSync(realPath, { bigint: true });
     const kind = stat.isDirectory() ? 'directory' : stat.isFile() ? 'file' : stat.isSocket() ? 'socket' : 'other';
-    return { realPath, kind };
+    return { realPath, kind, identity: `${stat.dev}:${stat.ino}` };
   } catch (error) {
     if (hasErrno(error, 'ENOENT', 'ENOTDIR')) return { missing: 'it does not exist' };
     if (hasErrno(error, 'EACCES', 'EPERM')) return { missing: 'this user may not reach it' };

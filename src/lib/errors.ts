@@ -54,6 +54,7 @@ export const ERROR_CODES = {
   'run.launcher-died': { exit: 71, hint: undefined },
   'run.not-found': { exit: 66, hint: 'check the command name and the PATH inside the image' },
   'run.not-executable': { exit: 77, hint: 'check the mode bits and the interpreter of the command inside the image' },
+  'plan.invalid': { exit: 70, hint: 'run the command again; it is compiled anew' },
   'plan.too-large': { exit: 64, hint: 'shorten the command or the environment' },
   'step.failed': { exit: 71, hint: undefined },
   'write.failed': { exit: 73, hint: undefined },

@@ -62,7 +62,8 @@ function checkPolicy(table: Table, source: string): Policy {
   return policy;
 }
 
-function policyFiles(etc: string): string[] {
+/** The files of the policy under `etc`, in their order; the first may be absent. @throws IsoError policy.invalid */
+export function policyFiles(etc: string): string[] {
   const drop = join(etc, 'policy.d');
   for (const folder of [etc, drop]) {
     const fault = directoryFault(folder);

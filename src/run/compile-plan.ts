@@ -1,12 +1,11 @@
 /** A specification to the launch plan: the ops in the order in which the launcher carries them out. Pure. */
 import { childMapping, mapText } from '../lib/id-mapping.js';
-import type { LaunchPlan, Op, PlannedOp, Stage, Text } from '../sys/launcher/ops.js';
+import type { LaunchPlan, PlannedOp, Text } from '../sys/launcher/ops.js';
 import { capabilityMask } from './capabilities.js';
+import { type Add, type Books, compileCreation, compileEnd, compileStart } from './compile-records.js';
 import { DEVICE_LINKS, DEVICES, MASKED_PATHS, READONLY_PATHS } from './default-mounts.js';
 import { limitFiles } from './limits.js';
 import { type ContainerSpec, DEFAULT_PATH } from './spec.js';
-
-type Add = (stage: Stage, origin: string, ...op: Op) => void;
 
 const merged = { argument: 'merged' } as const;
 
@@ -21,6 +20,7 @@ const TTY_GROUP = 5;
 function compileCgroup(spec: ContainerSpec, add: Add): void {
   if (spec.controllers.length === 0) return;
   const origin = 'cgroup';
+  add('host', origin, 'cgroup-make', { argument: 'scope' });
   add('host', origin, 'cgroup-make', { argument: 'monitor' });
   add('host', origin, 'cgroup-write', { argument: 'monitor' }, 'cgroup.procs', '0');
   const enable = spec.controllers.map((name) => `+${name}`).join(' ');
@@ -35,9 +35,15 @@ function compileCgroup(spec: ContainerSpec, add: Add): void {
 
 function compileRelabels({ volumes, labelled }: ContainerSpec, add: Add): void {
   if (!labelled) return;
-  for (const { source, relabel, origin } of volumes) {
+  for (const { index, relabel, origin } of volumes) {
     if (relabel === undefined) continue;
-    add('host', origin, 'relabel', source, { argument: relabel === 'shared' ? 'shared-label' : 'file-label' });
+    add(
+      'host',
+      origin,
+      'relabel',
+      { argument: `volume.${index}` },
+      { argument: relabel === 'shared' ? 'shared-label' : 'file-label' },
+    );
   }
 }
 
@@ -121,7 +127,7 @@ function compileFileSystems(spec: ContainerSpec, add: Add): void {
     ['hostname-file', '/etc/hostname'],
   ] as const) {
     add('container', path, 'touch', path, 0o644);
-    add('container', path, 'bind', { argument }, path, 'nosuid,nodev,noexec', 'file');
+    add('container', path, 'bind', { argument }, path, 'nosuid,nodev,noexec', 'file', '');
   }
   if (spec.root.readOnly) {
     for (const path of ['/tmp', '/run', '/var/tmp']) {
@@ -141,7 +147,7 @@ function compileFileSystems(spec: ContainerSpec, add: Add): void {
 }
 
 function compileVolumes(spec: ContainerSpec, add: Add): void {
-  for (const { source, destination, readOnly, kind, origin, masks } of spec.volumes) {
+  for (const { index, destination, readOnly, kind, origin, masks } of spec.volumes) {
     add(
       'container',
       origin,
@@ -149,7 +155,9 @@ function compileVolumes(spec: ContainerSpec, add: Add): void {
       destination,
       kind === 'directory' ? 0o755 : 0o644,
     );
-    add('container', origin, 'bind', source, destination, readOnly ? 'ro,nosuid,nodev' : 'nosuid,nodev', kind);
+    const attributes = readOnly ? 'ro,nosuid,nodev' : 'nosuid,nodev';
+    const [source, identity] = [{ argument: `volume.${index}` } as const, { argument: `volume-id.${index}` } as const];
+    add('container', origin, 'bind', source, destination, attributes, kind, identity);
     for (const path of masks) add('container', `${origin}: what no container may see`, 'mask', path);
   }
 }
@@ -164,7 +172,7 @@ function compileProtection(spec: ContainerSpec, add: Add): void {
 
 /** The order is the kernel's: bounding set, groups, ids with kept capabilities, capability sets, no_new_privs, filter. */
 function compileProcess(spec: ContainerSpec, add: Add): void {
-  const { user, capabilities, cwd, args, env } = spec.process;
+  const { user, capabilities, cwd, args, command, env } = spec.process;
   const mask = capabilityMask(capabilities);
   add('container', 'capabilities', 'cap-bound', mask);
   add('container', '--user', 'groups', user.groups.join(','));
@@ -177,27 +185,29 @@ function compileProcess(spec: ContainerSpec, add: Add): void {
   add('container', 'seccomp profile', 'seccomp', SECCOMP_FILTER_FLAG_LOG, spec.seccomp.main);
   add('container', 'seccomp profile', 'seccomp', 0, spec.seccomp.quiet);
   for (const value of args) add('container', 'command', 'arg', value);
-  for (const assignment of env) add('container', '--env', 'env', assignment);
-  const path = env.find((assignment) => assignment.startsWith('PATH='))?.slice('PATH='.length);
-  add('container', 'command', 'exec', path || DEFAULT_PATH);
+  if (command) add('container', 'command', 'args');
+  for (const { name, assignment } of env) add('container', `--env ${name}`, 'env', assignment);
+  add('container', 'command', 'exec', env.find(({ name }) => name === 'PATH')?.assignment ?? DEFAULT_PATH);
 }
 
-/** The plan of one container. */
-export function compilePlan(spec: ContainerSpec): LaunchPlan {
+/** The plan of one container; `books` tell where its records are. */
+export function compilePlan(spec: ContainerSpec, books: Books): LaunchPlan {
   const plan: PlannedOp[] = [];
   const add: Add = (stage, origin, ...op) => plan.push({ stage, op, origin });
+  compileCreation(spec, books, add);
   compileHost(spec, add);
   compileSession(spec, add);
   if (spec.controllers.length > 0) {
     add('container', 'cgroup', 'cgroup-write', { argument: 'payload' }, 'cgroup.procs', '0');
   }
   add('container', 'namespaces', 'namespace', 'cgroup');
-  add('container', '--hostname', 'hostname', spec.hostname ?? { argument: 'hostname' });
+  add('container', '--hostname', 'hostname', { argument: 'hostname' });
   compileFileSystems(spec, add);
   compileVolumes(spec, add);
   compileProtection(spec, add);
   compileProcess(spec, add);
+  compileStart(spec, books, add);
   add('cleanup', 'storage', 'unmount', merged);
-  if (spec.remove) add('cleanup', '--rm', 'remove', { argument: 'directory' });
+  compileEnd(spec, books, add);
   return plan;
 }

@@ -9,7 +9,10 @@ const STAGE_TEXT: Record<(typeof STAGES)[number], string> = {
   host: "host stage: in the caller's namespaces",
   session: "session stage: root over the user's own ids",
   container: 'container stage: pid 1 of the container',
+  started: 'started stage: beside the payload',
   cleanup: 'clean-up stage: when the container has ended',
+  exited: 'exited stage: after a payload that ran',
+  failed: 'failed stage: after a launch that came to no payload',
 };
 
 /** Every op under its stage, numbered as errors number them, and the digest. */

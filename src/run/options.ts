@@ -21,9 +21,12 @@ export interface RunFlags {
   capAdd?: string[];
   capDrop?: string[];
   storageDriver?: string;
+  direct?: boolean;
 }
 
 export interface Volume {
+  /** Its number on the command line. */
+  index: number;
   source: string;
   destination: string;
   readOnly: boolean;
@@ -55,6 +58,8 @@ export interface RunOptions {
   capAdd: string[];
   capDrop: string[];
   storageDriver?: 'auto' | StorageDriver;
+  /** Without a session. */
+  direct: boolean;
 }
 
 export type StorageDriver = 'fuse-overlayfs' | 'overlay';
@@ -75,7 +80,7 @@ function relabelling(options: readonly string[]): Pick<Volume, 'relabel'> {
 }
 
 /** `SOURCE:DESTINATION[:ro]`; a relative source counts from the caller's directory, as Podman reads it. */
-export function parseVolume(text: string, caller: { readonly cwd: string }): Volume {
+export function parseVolume(text: string, caller: { readonly cwd: string }, index = 0): Volume {
   const origin = `-v ${text}`;
   const [source = '', destination = '', words = '', ...more] = text.split(':');
   if (source === '' || destination === '' || more.length > 0)
@@ -91,6 +96,7 @@ export function parseVolume(text: string, caller: { readonly cwd: string }): Vol
   const unknown = options.find((word) => !VOLUME_WORDS.includes(word));
   if (unknown !== undefined) throw refuse(origin, `the volume option '${unknown}' is unknown`);
   return {
+    index,
     source: source.startsWith('/') ? posix.normalize(source) : posix.resolve(caller.cwd, source),
     destination: target.replace(/\/$/, ''),
     readOnly: options.includes('ro'),
@@ -150,7 +156,7 @@ const depth = ({ destination }: Volume) => destination.split('/').length;
 
 /** Outer destinations first, whatever the order of the options: a later outer one would cover an inner one. */
 function parseVolumes(texts: readonly string[], caller: { readonly cwd: string }): Volume[] {
-  const volumes = texts.map((text) => parseVolume(text, caller));
+  const volumes = texts.map((text, index) => parseVolume(text, caller, index));
   const seen = new Set<string>();
   for (const { destination, origin } of volumes) {
     if (seen.has(destination)) throw refuse(origin, `another volume has the destination ${destination}`);
@@ -178,6 +184,7 @@ export function parseRunOptions(
     interactive: flags.interactive ?? false,
     tty: flags.tty ?? false,
     readOnly: flags.readOnly ?? false,
+    direct: flags.direct ?? false,
     volumes: parseVolumes(flags.volume ?? [], caller),
     env: (flags.env ?? []).flatMap((text) => parseEnv(text, caller.env) ?? []),
     capAdd: flags.capAdd ?? [],

@@ -4,25 +4,38 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { TREE } from '../facts/container-record.js';
 import { type OwnIdentity, readOwnIdentity } from '../facts/own-identity.js';
-import { readRunHost } from '../facts/run-host.js';
+import { type RunHostFacts, readRunHost } from '../facts/run-host.js';
 import { isKnownContext, readLaunchSelinux } from '../facts/selinux.js';
 import { readVolume, realPathOf } from '../facts/volumes.js';
 import type { ImageRecord } from '../image/record.js';
+import { recordFileName } from '../image/reference.js';
 import { findImage, layerPath } from '../image/store.js';
 import { mappedIds } from '../lib/id-mapping.js';
 import type { Policy } from '../policy/policy.js';
+import { policyFiles } from '../policy/read-policy.js';
 import { installed } from '../sys/install.js';
 import { planDigest } from '../sys/launcher/encode.js';
-import type { LaunchPlan } from '../sys/launcher/ops.js';
+import type { LaunchPlan, RunValues } from '../sys/launcher/ops.js';
 import { compileFilter } from '../sys/libseccomp.js';
+import { USER_SPOOL } from '../trail/record-event.js';
 import { compilePlan } from './compile-plan.js';
 import { readLayerFile } from './image-files.js';
 import { type PayloadUser, resolveUser } from './image-user.js';
 import type { RunOptions } from './options.js';
 import { parseProfile, resolveProfile } from './seccomp-profile.js';
-import { type LabelBase, labelBase } from './selinux.js';
+import { labelBase } from './selinux.js';
 import { type ContainerSpec, compileSpec, decideCapabilities, type SpecFacts } from './spec.js';
 import { bindVolume, protectedDirectories } from './volumes.js';
+
+/** What a plan was compiled from. */
+export interface RunSources {
+  /** Files and directories, there or not. */
+  files: string[];
+  /** Small files of the kernel, whose text counts. */
+  texts: string[];
+  /** Real paths of what no volume may show. */
+  hidden: string[];
+}
 
 export interface PreparedRun {
   identity: OwnIdentity;
@@ -30,11 +43,29 @@ export interface PreparedRun {
   spec: ContainerSpec;
   plan: LaunchPlan;
   digest: string;
-  /** What the labels of this login's containers share; undefined when the container gets none. */
-  labels?: LabelBase;
   /** Directory of the scope's cgroup, given the scope's name; undefined without delegation. */
   scopeParent?: string;
   runtimeDir?: string;
+  /** The directory of the user's session: its socket, and plans. */
+  session: string;
+  sources: RunSources;
+  /** From this use of the tree's quota on, in percent, nothing is begun; 0 for never. */
+  room: { refuse: number; home: string; tree: string };
+}
+
+/** `base` of `registry/team/base:latest`: the beginning of the name of a container that was given none. */
+const stemOf = (image: string) => (image.split('/').at(-1) ?? image).split(':')[0] ?? image;
+
+/** Values that are the same in every run of a plan. */
+export function constantsOf({ identity, image, digest, session, scopeParent }: PreparedRun): RunValues {
+  return [
+    ['store', identity.store],
+    ['session', session],
+    ['stem', stemOf(image.name)],
+    ['plan', digest],
+    ['image', image.name],
+    ...(scopeParent === undefined ? [] : [['scope-parent', scopeParent] as const]),
+  ];
 }
 
 function compileSeccomp(capabilities: readonly string[]): ContainerSpec['seccomp'] {
@@ -52,6 +83,44 @@ function readUser(options: RunOptions, image: ImageRecord, layers: string[], ide
 function readSelinux({ home }: OwnIdentity): SpecFacts['selinux'] {
   const facts = readLaunchSelinux(join(home, TREE));
   return facts && labelBase(facts, isKnownContext);
+}
+
+const OWN_PROGRAMS = ['iso-run.js', 'iso-front', 'iso-launch', 'iso-session', 'iso-keeper'];
+const HOST_FILES = ['/etc/passwd', '/etc/group', '/etc/subuid', '/etc/subgid', '/etc/nsswitch.conf', '/dev/fuse'];
+const HOST_PROGRAMS = ['/usr/bin/fuse-overlayfs', '/usr/bin/newuidmap', '/usr/bin/newgidmap'];
+const KERNEL_TEXTS = [
+  '/proc/sys/kernel/random/boot_id',
+  '/sys/devices/system/cpu/online',
+  '/sys/fs/selinux/enforce',
+  '/proc/self/attr/current',
+];
+
+function readSources(
+  { uid, home, store }: OwnIdentity,
+  image: ImageRecord,
+  layers: readonly string[],
+  { cgroup }: RunHostFacts,
+  hidden: string[],
+): RunSources {
+  const inLayers = layers.flatMap((layer) => [layer, `${layer}/etc`, `${layer}/etc/passwd`, `${layer}/etc/group`]);
+  const { mount, manager } = cgroup;
+  return {
+    files: [
+      ...['/etc/iso', '/etc/iso/policy.d', ...policyFiles('/etc/iso')],
+      ...HOST_FILES,
+      ...HOST_PROGRAMS,
+      ...['templates/user/seccomp.json', ...OWN_PROGRAMS].map(installed),
+      join(home, TREE),
+      join(store, 'images', recordFileName(image.name)),
+      `/run/user/${uid}/systemd/private`,
+      ...inLayers,
+    ],
+    texts: [
+      ...KERNEL_TEXTS,
+      ...(mount === undefined || manager === undefined ? [] : [`${mount}${manager}/cgroup.controllers`]),
+    ],
+    hidden,
+  };
 }
 
 /** @throws IsoError for anything that makes the run impossible; nothing has been created yet */
@@ -72,16 +141,26 @@ export function prepareRun(options: RunOptions, policy: Policy): PreparedRun {
     seccomp: compileSeccomp(decideCapabilities(options, policy)),
     ...(selinux === undefined ? {} : { selinux }),
   });
-  const plan = compilePlan(spec);
   const { mount, manager } = host.cgroup;
+  const labels = spec.labelled && selinux && !('why' in selinux) ? selinux : undefined;
+  const plan = compilePlan(spec, {
+    store: identity.store,
+    spool: join(identity.home, USER_SPOOL),
+    uid: identity.uid,
+    image: image.name,
+    ...(labels ? { labels } : {}),
+  });
+  const tree = join(identity.home, TREE);
   return {
     identity,
     image,
     spec,
     plan,
     digest: planDigest(plan),
-    ...(spec.labelled && selinux && !('why' in selinux) ? { labels: selinux } : {}),
     ...(spec.controllers.length > 0 && mount !== undefined ? { scopeParent: `${mount}${manager}/iso.slice` } : {}),
     ...(host.runtimeDir === undefined ? {} : { runtimeDir: host.runtimeDir }),
+    session: host.runtimeDir === undefined ? join(tree, 'run') : join(host.runtimeDir, 'iso'),
+    sources: readSources(identity, image, layers, host, hidden),
+    room: { refuse: policy.quota.refuse, home: identity.home, tree },
   };
 }

@@ -1,5 +1,5 @@
 /** Takes a container's files away, whichever of the user's ids own them. */
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readlinkSync, rmSync, unlinkSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import type { OwnIdentity } from '../facts/own-identity.js';
 import { IsoError } from '../lib/errors.js';
@@ -20,6 +20,16 @@ export async function removeContainerDirectory(identity: OwnIdentity, path: stri
   const { stderr } = await runConfined({ ids: identity.ids, argv, binds });
   if (existsSync(path))
     throw new IsoError('write.failed', `cannot remove ${path}`, stderr.trim() || 'rm left it behind');
+}
+
+/** The links by which a container holds its name and its categories (native/ops/records.c). */
+function releaseClaims(store: string, id: string): void {
+  for (const folder of [`${store}/names`, `${store}/pairs`]) {
+    if (!existsSync(folder)) continue;
+    for (const name of readdirSync(folder)) {
+      if (readlinkSync(`${folder}/${name}`) === `../containers/${id}`) unlinkSync(`${folder}/${name}`);
+    }
+  }
 }
 
 const TERM_WAIT_MS = 50;
@@ -50,6 +60,7 @@ export async function removeContainers(identity: OwnIdentity, references: string
     }
     if (running) await killContainer(container);
     await removeContainerDirectory(identity, `${identity.store}/containers/${record.id}`);
+    releaseClaims(identity.store, record.id);
     recordEvent({
       category: 'lifecycle',
       action: 'container.remove',

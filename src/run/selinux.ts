@@ -6,7 +6,6 @@ import {
   categoriesOf,
   containerPair,
   formatLevel,
-  PAIRS,
   type SelinuxContext,
   userPairOf,
 } from '../lib/selinux-context.js';
@@ -31,7 +30,7 @@ export interface ContainerLabels {
 }
 
 /**
- * Files carry the caller's SELinux user: making those of another one takes a privilege. New files in a volume get the lower
+ * The launcher makes these for a free pair (native/ops/label-pair.c). Files carry the caller's SELinux user: making those of another one takes a privilege. New files in a volume get the lower
  * end of the process's range, so what a container makes there is its user's containers', as far as the volume lets them in.
  */
 export function labelsOf({ user, role, pair }: LabelBase, own: CategoryPair): ContainerLabels {
@@ -98,25 +97,4 @@ export function decideLabelled(
   throw new IsoError('selinux.unlabelled', 'cannot give the container an SELinux label of its own', obstacle.why, {
     hint: `${obstacle.hint}; run.selinux = "report" in /etc/iso/policy.toml lets it run without`,
   });
-}
-
-/** A pair that none of the user's stored containers has; `seed` says where the search begins. */
-export function freePair(taken: readonly string[], seed: number): CategoryPair {
-  const levels = new Set(taken.map((label) => label.split(':').slice(3).join(':')));
-  for (let tries = 0; tries < PAIRS; tries += 1) {
-    const pair = containerPair((seed + tries) % PAIRS);
-    const used = [...levels].some((level) => {
-      const categories = categoriesOf(level);
-      return pair.every((one) => categories.has(one));
-    });
-    if (!used) return pair;
-  }
-  throw new IsoError(
-    'selinux.unlabelled',
-    'cannot give the container an SELinux label of its own',
-    'all category pairs are in use',
-    {
-      hint: 'remove containers that are no longer needed (iso-run rm)',
-    },
-  );
 }

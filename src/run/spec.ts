@@ -4,6 +4,7 @@ import type { ImageRecord } from '../image/record.js';
 import { IsoError } from '../lib/errors.js';
 import type { IdMappings } from '../lib/id-mapping.js';
 import type { Policy } from '../policy/policy.js';
+import type { Text } from '../sys/launcher/ops.js';
 import { parseCapability } from './capabilities.js';
 import type { PayloadUser } from './image-user.js';
 import { decideLimits, type Limits } from './limits.js';
@@ -11,11 +12,19 @@ import type { RunOptions, StorageDriver } from './options.js';
 import { decideLabelled, type LabelBase } from './selinux.js';
 import type { BoundVolume } from './volumes.js';
 
+/** An assignment of the environment: as it is, or the value of an option of this run. */
+export interface Variable {
+  name: string;
+  assignment: Text;
+}
+
 export interface ContainerSpec {
   process: {
+    /** The image's own part of the command; `command` when this run gives the rest. */
     args: string[];
-    env: string[];
-    cwd: string;
+    command: boolean;
+    env: Variable[];
+    cwd: Text;
     user: PayloadUser;
     capabilities: string[];
     terminal: boolean;
@@ -23,7 +32,6 @@ export interface ContainerSpec {
   };
   root: { layers: string[]; readOnly: boolean; driver: StorageDriver };
   volumes: BoundVolume[];
-  hostname?: string;
   ids: IdMappings;
   seccomp: { main: Uint8Array; quiet: Uint8Array };
   limits: Limits;
@@ -80,17 +88,26 @@ export function decideCapabilities(options: RunOptions, policy: Policy): string[
   return [...new Set([...base, ...added])].filter((name) => !dropped.has(name) || added.includes(name)).sort();
 }
 
-/** Later assignments of a name replace earlier ones. */
-export function mergeEnv(...lists: string[][]): string[] {
-  const merged = new Map<string, string>();
-  for (const assignment of lists.flat()) merged.set(assignment.slice(0, assignment.indexOf('=')), assignment);
+const nameOf = (assignment: string) => assignment.slice(0, assignment.indexOf('='));
+
+const literal = (assignment: string): Variable => ({ name: nameOf(assignment), assignment });
+
+/** Those of the options by their number: their values differ from run to run. Later ones of a name replace earlier ones. */
+export function mergeVariables(given: readonly string[], own: readonly string[]): Variable[] {
+  const merged = new Map<string, Variable>();
+  for (const assignment of given) merged.set(nameOf(assignment), literal(assignment));
+  for (const [index, assignment] of own.entries()) {
+    const name = nameOf(assignment);
+    merged.set(name, { name, assignment: { argument: `env.${index}` } });
+  }
   return [...merged.values()];
 }
 
-function processArgs(options: RunOptions, image: ImageRecord): string[] {
+function processArgs(options: RunOptions, image: ImageRecord): { args: string[]; command: boolean } {
   const { entrypoint, cmd } = image.config;
-  const args = [...entrypoint, ...(options.command.length > 0 ? options.command : cmd)];
-  if (args.length > 0) return args;
+  if (options.command.length > 0) return { args: entrypoint, command: true };
+  const args = [...entrypoint, ...cmd];
+  if (args.length > 0) return { args, command: false };
   throw new IsoError('usage.invalid', `cannot run ${image.name}`, 'no command was given and the image has none', {
     hint: 'name a command after the image',
   });
@@ -124,9 +141,9 @@ export function compileSpec(options: RunOptions, policy: Policy, facts: SpecFact
   }
   return {
     process: {
-      args: processArgs(options, image),
-      env: mergeEnv(base, image.config.env, options.env),
-      cwd: options.workdir ?? image.config.workdir,
+      ...processArgs(options, image),
+      env: mergeVariables([...base, ...image.config.env], options.env),
+      cwd: options.workdir === undefined ? image.config.workdir : { argument: 'workdir' },
       user,
       capabilities: decideCapabilities(options, policy),
       terminal: options.tty,
@@ -141,7 +158,6 @@ export function compileSpec(options: RunOptions, policy: Policy, facts: SpecFact
     labelled,
     remove: options.rm,
     warnings,
-    ...(options.hostname === undefined ? {} : { hostname: options.hostname }),
     ...(cgroup.mount === undefined ? {} : { cgroupMount: cgroup.mount }),
   };
 }

@@ -5,7 +5,11 @@ import { IsoError } from '../lib/errors.js';
 import type { Volume } from './options.js';
 
 export interface BoundVolume {
+  /** Its number among the volumes of the command line. */
+  index: number;
   source: string;
+  /** Device and inode of the source. */
+  identity: string;
   destination: string;
   readOnly: boolean;
   kind: 'directory' | 'file';
@@ -42,7 +46,7 @@ export function bindVolume(
   if ('missing' in facts) {
     throw new IsoError('volume.missing', `cannot bind ${volume.source}`, `${facts.missing} (${volume.origin})`);
   }
-  const { realPath, kind } = facts;
+  const { realPath, kind, identity } = facts;
   if (kind === 'socket')
     throw refuse(volume, 'it is a socket: a container that reaches a service of the host is outside its walls');
   if (kind === 'other') throw refuse(volume, 'it is neither a directory nor a regular file');
@@ -54,7 +58,9 @@ export function bindVolume(
   }
   const masks = masked.map((directory) => posix.join(volume.destination, posix.relative(realPath, directory)));
   return {
+    index: volume.index,
     source: realPath,
+    identity,
     destination: volume.destination,
     readOnly: volume.readOnly,
     kind,

@@ -61,7 +61,7 @@ export function renderHostFile(
   file: { kind: string; path: string; template: string; moment?: string },
 ): RenderedHostFile {
   const path = join(root, file.path);
-  const values = hostTemplateValues(policy, installed('iso-launch'), file.moment);
+  const values = hostTemplateValues(policy, installed('iso-{launch,keeper,session}'), file.moment);
   const content = render(templates, file.template, values);
   return { kind: file.kind, path, content, present: readPresent(path) };
 }

@@ -23,6 +23,8 @@ export interface RemoveOptions {
   purge: boolean;
   /** By another program, or so it says: an account that is still there is left alone. */
   deleted?: Deleted | undefined;
+  /** A session of iso-run in which nothing runs is ended; a plan leaves it alone. */
+  endsIdle?: boolean;
 }
 
 /** The uid under which a user who is no account any more was set up. */
@@ -74,7 +76,7 @@ const OBSERVED = [TREE, CONFIG, ...FILES.map((file) => file.path)];
 export async function readRemoval(
   homes: Homes,
   name: string,
-  { root, purge, deleted }: RemoveOptions,
+  { root, purge, deleted, endsIdle = false }: RemoveOptions,
 ): Promise<{ facts: RemoveFacts; user: HomeUser | undefined; uid: number | undefined }> {
   const known = await findKnown(homes, root, name, purge);
   const uid = known ? known.account.uid : notedUid(root, name);
@@ -89,7 +91,7 @@ export async function readRemoval(
   // Below another root there is nobody to ask; what stays needs no ids to be known.
   const managed = known && (root === '/' || purge) ? await askSource(root, name) : undefined;
   const ids = idsOf(lines, managed);
-  if (root === '/') requireUnused(name, ids);
+  if (root === '/') await requireUnused(name, ids, endsIdle);
   const stateFile = uid === undefined ? undefined : join(root, userStateFile(uid));
   // The uid of an account that is gone may be another's by now, and then what bears its number is, too.
   const isOthers = !known && uid !== undefined && readAccountFiles(root).byUid.has(uid);

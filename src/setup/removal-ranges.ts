@@ -3,6 +3,7 @@ import { readIdUses } from '../facts/id-use.js';
 import type { ManagedRanges } from '../facts/subid-source.js';
 import { type IdRange, overlaps, ownerText, parseSubids } from '../facts/subids.js';
 import { IsoError } from '../lib/errors.js';
+import { endIdleSession, findIdleKeeper } from './idle-session.js';
 import type { RemoveFacts } from './plan-remove.js';
 import { ID_KINDS, type IdKind } from './plan-subids.js';
 import { askManaged } from './range-source.js';
@@ -49,15 +50,30 @@ export async function askSource(root: string, name: string): Promise<ManagedRang
   return (await askManaged(root, [name]))?.of.get(name);
 }
 
+const findUsers = (ranges: readonly IdRange[]): number[] =>
+  readIdUses()
+    .filter(({ uids }) => uids.some((used) => ranges.some((range) => overlaps(used, range))))
+    .map(({ pid }) => pid);
+
 /**
- * No process has a user namespace with ids of these ranges, or runs with one: they would become somebody else's.
- * @throws IsoError container.running
+ * No process has a user namespace with ids of these ranges, or runs with one: they would become somebody else's. An idle
+ * session of iso-run is in nobody's use: it is passed over, and with `endsIdle` ended. @throws IsoError container.running
  */
-export function requireUnused(name: string, ids: Record<IdKind, readonly IdRange[]>): void {
+export async function requireUnused(
+  name: string,
+  ids: Record<IdKind, readonly IdRange[]>,
+  endsIdle: boolean,
+): Promise<void> {
   const ranges = ID_KINDS.flatMap((id) => ids[id]);
-  const running = readIdUses().find(({ uids }) => uids.some((used) => ranges.some((range) => overlaps(used, range))));
-  if (!running) return;
-  const { pid } = running;
+  let pids = findUsers(ranges);
+  const keeper = findIdleKeeper(pids);
+  if (keeper !== undefined) {
+    if (!endsIdle) return;
+    await endIdleSession(keeper);
+    pids = findUsers(ranges);
+  }
+  const [pid] = pids;
+  if (pid === undefined) return;
   throw new IsoError('container.running', `cannot remove ${name}`, `process ${pid} uses subordinate ids of ${name}`, {
     hint: `end it first: \`ps ${pid}\` shows what it is`,
   });

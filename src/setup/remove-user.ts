@@ -25,7 +25,7 @@ export function planTakeBack(name: string, options: RemoveOptions): Promise<Plan
 export function takeBack(name: string, options: RemoveOptions & { journal: Journal }): Promise<Plan> {
   const { root, purge, deleted, journal } = options;
   return withHomes(async (homes) => {
-    const job = await planJob(homes, name, options);
+    const job = await planJob(homes, name, { ...options, endsIdle: true });
     await applyAll([job], { root, homes, journal, command: 'remove', purge, deleted });
     return job.plan;
   });

@@ -123,7 +123,7 @@ for name in dora eve fay; do userdel -r $name 2>/dev/null; done; userdel daemon2
 
 // A profile that does not parse would keep all others from being loaded.
 const APPARMOR = `
-sed 's|{{launcher}}|/usr/lib/iso-toolkit/iso-launch|' /usr/lib/iso-toolkit/templates/system/apparmor.hbs >/tmp/profile
+sed 's|{{launcher}}|/usr/lib/iso-toolkit/iso-{launch,keeper,session}|' /usr/lib/iso-toolkit/templates/system/apparmor.hbs >/tmp/profile
 if test -e /etc/apparmor.d/abi/4.0; then apparmor_parser -Q -K /tmp/profile && echo parsed; else echo too old; fi`;
 
 async function testSuite(suite, deb) {

@@ -41,9 +41,28 @@ export function loginTests(lab: Lab): void {
       expect((await container.end()).status).toBe(137);
     });
 
+    it('lives in the unit of the session, which systemd made, and goes on when the session is killed', async () => {
+      const container = await startContainer(lab, 'base sleep 600');
+      expect(container.cgroup).toMatch(
+        /\/user@\d+\.service\/iso\.slice\/iso-keeper\.service\/iso-\w+\.scope\/container$/,
+      );
+      await lab.guest.sh('pkill -KILL -x iso-session');
+      expect(await lab.guest.sh('iso-run run --rm base echo again; iso-run ps --quiet | wc -l', asAlice)).toBe(
+        'again\n1\n',
+      );
+      expect(await lab.guest.sh('systemctl --user is-active iso-keeper.service', asAlice)).toBe('active\n');
+      expect((await container.end()).status).toBe(137);
+    });
+
+    it('needs no Node for a run of a shape that was run before', async () => {
+      await lab.guest.sh('iso-run run --rm base true; sleep 3; iso-run run --rm base true', asAlice);
+      const warm = 'prlimit --as=268435456 iso-run run --rm --name named base echo warm';
+      expect(await lab.guest.sh(warm, asAlice)).toBe('warm\n');
+    });
+
     it('leaves no cgroup, mount or container behind', async () => {
       const left =
-        'find /sys/fs/cgroup -name "iso-*.scope"; findmnt -t fuse.fuse-overlayfs; pgrep -l "^iso-|fuse-overlayfs"';
+        'find /sys/fs/cgroup -name "iso-*.scope"; findmnt -t fuse.fuse-overlayfs; pgrep -l "^iso-(monitor|outer|container)|fuse-overlayfs"';
       expect(await lab.guest.sh(`${left} || true`)).toBe('');
       expect(
         await lab.guest.sh('iso-run ps -a --quiet; ls ~/.local/share/containers/storage/iso/containers', asAlice),

@@ -33,7 +33,9 @@ export async function startContainer({ guest }: Lab, words: string): Promise<Run
 async function findCgroup(guest: Lab['guest']): Promise<string> {
   for (let tries = 0; tries < 120; tries++) {
     // The launcher has become the payload when its name is no longer the launcher's.
-    const { stdout } = await guest.shell(`for payload in ${SLICE}/iso-*.scope/container/payload; do
+    // In the unit of the session, or a direct launch in a scope of its own.
+    const { stdout } =
+      await guest.shell(`for payload in ${SLICE}/{,iso-keeper.service/}iso-*.scope/container/payload; do
       for pid in $(cat $payload/cgroup.procs 2>/dev/null); do
         case $(cat /proc/$pid/comm) in iso-*) ;; *) dirname $payload; exit ;; esac
       done

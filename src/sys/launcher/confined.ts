@@ -1,4 +1,5 @@
 /** Host programs on hostile input: as root of a new user namespace in a file system that holds only /usr and given binds. */
+import type { ChildProcess } from 'node:child_process';
 import { pipeline, type Readable } from 'node:stream';
 import { childMapping, type IdMappings, mapText } from '../../lib/id-mapping.js';
 import { explainFailure } from './explain.js';
@@ -51,11 +52,12 @@ export function confinedPlan(request: ConfinedRequest): LaunchPlan {
   add('container', 'tmpfs-root', ROOT_MOUNT_POINT);
   for (const path of ['/usr', '/dev']) add('container', 'mkdir', path, 0o755);
   for (const name of ['bin', 'lib', 'lib64', 'sbin']) add('container', 'symlink', `usr/${name}`, `/${name}`);
-  add('container', 'bind', '/usr', '/usr', 'ro,nosuid,nodev', 'directory');
+  add('container', 'bind', '/usr', '/usr', 'ro,nosuid,nodev', 'directory', '');
   add('container', 'device', '/dev/null', '/dev/null', 1, 3);
   for (const { source, target, writable } of request.binds) {
     add('container', 'mkdir', target, 0o755);
-    add('container', 'bind', source, target, writable ? 'nosuid,nodev,noexec' : 'ro,nosuid,nodev,noexec', 'directory');
+    const attributes = writable ? 'nosuid,nodev,noexec' : 'ro,nosuid,nodev,noexec';
+    add('container', 'bind', source, target, attributes, 'directory', '');
   }
   add('container', 'readonly', '/');
   add('container', 'pivot', 0);
@@ -74,6 +76,8 @@ export function confinedPlan(request: ConfinedRequest): LaunchPlan {
   return plan;
 }
 
+/** 128 and SIGKILL. */
+const KILLED = 137;
 const MAX_OUTPUT_BYTES = 4 * 2 ** 20;
 
 function collect(stream: Readable): () => string {
@@ -86,16 +90,14 @@ function collect(stream: Readable): () => string {
   return () => Buffer.concat(chunks).subarray(0, MAX_OUTPUT_BYTES).toString('utf8');
 }
 
-/** Kills the program when the request is aborted, once it exists; its pid namespace goes with it. */
-function killOnAbort(signal: AbortSignal | undefined): { started(pid: number): void; ended(): void } {
-  let program: number | undefined;
-  const kill = () => {
-    if (program !== undefined) process.kill(program, 'SIGKILL');
-  };
+/** Kills the launcher when the request is aborted; all that it started goes with it. */
+function killOnAbort(signal: AbortSignal | undefined): { started(launcher: ChildProcess): void; ended(): void } {
+  let running: ChildProcess | undefined;
+  const kill = () => running?.kill('SIGKILL');
   signal?.addEventListener('abort', kill, { once: true });
   return {
-    started: (pid) => {
-      program = pid;
+    started: (launcher) => {
+      running = launcher;
       if (signal?.aborted) kill();
     },
     ended: () => signal?.removeEventListener('abort', kill),
@@ -108,10 +110,12 @@ export async function runConfined(request: ConfinedRequest): Promise<ConfinedRes
   let output: [() => string, () => string] = [() => '', () => ''];
   const abortion = killOnAbort(request.signal);
   const outcome = await launch(plan, {
-    values: {},
+    values: [],
     streams: 'pipe',
-    onStart: abortion.started,
-    onSpawn: ({ stdin, stdout, stderr }) => {
+    direct: true,
+    onSpawn: (launcher) => {
+      abortion.started(launcher);
+      const { stdin, stdout, stderr } = launcher;
       if (!stdin || !stdout || !stderr) throw new Error('the launcher has no pipes');
       output = [collect(stdout), collect(stderr)];
       // Either end may stop early: a program that ends before it read all has a status that says what that means, and one
@@ -120,6 +124,7 @@ export async function runConfined(request: ConfinedRequest): Promise<ConfinedRes
       else stdin.end();
     },
   }).finally(abortion.ended);
+  if (request.signal?.aborted) return { status: KILLED, stdout: output[0](), stderr: output[1]() };
   if (outcome.kind !== 'exited') throw explainFailure(plan, outcome);
   return { status: outcome.code, stdout: output[0](), stderr: output[1]() };
 }

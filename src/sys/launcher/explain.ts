@@ -2,23 +2,33 @@
 import { constants } from 'node:os';
 import { getSystemErrorMap } from 'node:util';
 import { type ErrorCode, IsoError } from '../../lib/errors.js';
-import { printableArguments } from './encode.js';
-import type { LaunchPlan, Op, OpName, PlannedOp, Text } from './ops.js';
+import { printableArguments, showText } from './encode.js';
+import type { LaunchPlan, Op, OpName, PlannedOp, RunValues, Text } from './ops.js';
 import type { LaunchOutcome, StatusRecord } from './status.js';
 
-const show = (text: Text) => (typeof text === 'string' ? text : `the container's ${text.argument}`);
+/** Values of the run, by which references in the plan are shown. */
+type Show = (text: Text) => string;
+
+const showWith =
+  (values: RunValues): Show =>
+  (text) =>
+    (typeof text === 'object' && values.find(([name]) => name === text.argument)?.[1]) || showText(text);
 
 /** What an op does, after "cannot". Ops that are absent here are described by name and arguments. */
-const WORDS: { [Name in OpName]?: (op: Extract<Op, readonly [Name, ...unknown[]]>) => string } = {
-  'cgroup-make': ([, directory]) => `create the cgroup ${show(directory)}`,
-  'cgroup-write': ([, directory, file, value]) => `write ${value} to ${file} of the cgroup ${show(directory)}`,
+const WORDS: { [Name in OpName]?: (op: Extract<Op, readonly [Name, ...unknown[]]>, show: Show) => string } = {
+  claim: ([, , name], show) => `name the container ${show(name)}`,
+  'make-directory': ([, path], show) => `create the directory ${show(path)}`,
+  'write-file': ([, path], show) => `write ${show(path)}`,
+  'append-line': ([, path]) => `add to ${path}`,
+  'cgroup-make': ([, directory], show) => `create the cgroup ${show(directory)}`,
+  'cgroup-write': ([, directory, file, value], show) => `write ${value} to ${file} of the cgroup ${show(directory)}`,
   session: () => "map the user's subordinate ids",
   namespace: ([, name]) => `create a ${name} namespace`,
   overlay: () => 'mount the image with the kernel overlay driver',
   'fuse-overlayfs': ([, program]) => `mount the image with ${program}`,
-  root: ([, path]) => `open the root file system ${show(path)}`,
+  root: ([, path], show) => `open the root file system ${show(path)}`,
   mount: ([, type, target]) => `mount ${type} on ${target}`,
-  bind: ([, source, target]) => `bind ${show(source)} on ${target}`,
+  bind: ([, source, target], show) => `bind ${show(source)} on ${target}`,
   device: ([, source, target]) => `bind the device ${source} on ${target}`,
   mkdir: ([, path]) => `create the directory ${path} in the container`,
   touch: ([, path]) => `create the file ${path} in the container`,
@@ -26,9 +36,9 @@ const WORDS: { [Name in OpName]?: (op: Extract<Op, readonly [Name, ...unknown[]]
   readonly: ([, path]) => `make ${path} read-only`,
   terminal: () => 'allocate a terminal in the container',
   ids: ([, uid, gid]) => `become user ${uid} and group ${gid}`,
-  chdir: ([, path]) => `change to the working directory ${path}`,
+  chdir: ([, path], show) => `change to the working directory ${show(path)}`,
   sysctl: ([, path, value]) => `set ${path.replaceAll('/', '.')} to ${value} in the container`,
-  hostname: ([, name]) => `set the host name ${show(name)}`,
+  hostname: ([, name], show) => `set the host name ${show(name)}`,
   seccomp: () => 'load the system-call filter',
   container: () => "create the container's namespaces",
 };
@@ -43,10 +53,10 @@ const HINTS: { [Name in OpName]?: string } = {
   ids: 'choose ids below the number of subordinate ids of this user',
 };
 
-function describe(planned: PlannedOp): string {
+function describe(planned: PlannedOp, show: Show): string {
   const { op } = planned;
-  const words = WORDS[op[0]] as ((op: Op) => string) | undefined;
-  return words ? words(op) : `carry out ${formatOp(planned)}`.trim();
+  const words = WORDS[op[0]] as ((op: Op, show: Show) => string) | undefined;
+  return words ? words(op, show) : `carry out ${formatOp(planned)}`.trim();
 }
 
 /** errno as text: `no such file or directory (ENOENT)`. */
@@ -55,13 +65,16 @@ export function errnoText(errno: number): string {
   return `${text} (${name})`;
 }
 
-function explainExec(plan: LaunchPlan, failure: StatusRecord): IsoError {
-  const arg = plan.find((planned) => planned.op[0] === 'arg');
-  const command = JSON.stringify(arg ? arg.op[1] : '');
+function explainExec(plan: LaunchPlan, failure: StatusRecord, values: RunValues): IsoError {
+  const arg = plan.find((planned) => planned.op[0] === 'arg')?.op[1];
+  const command = JSON.stringify(arg ?? values.find(([name]) => name === 'command')?.[1] ?? '');
   const missing = failure.errno === 2 || failure.errno === 20;
   const code: ErrorCode = missing ? 'run.not-found' : 'run.not-executable';
   const exec = plan[failure.index];
-  const where = exec && exec.op[0] === 'exec' && !command.includes('/') ? `, looked for in ${exec.op[1]}` : '';
+  const where =
+    exec && exec.op[0] === 'exec' && !command.includes('/')
+      ? `, looked for in ${showWith(values)(exec.op[1]).replace(/^PATH=/, '')}`
+      : '';
   return new IsoError(code, `cannot run ${command} in the container`, `${errnoText(failure.errno)}${where}`);
 }
 
@@ -95,11 +108,15 @@ export function explainLoss({ index, errno }: StatusRecord): IsoError {
   return new IsoError('write.failed', `cannot write the container's ${stream}`, errnoText(errno));
 }
 
-/** The error that a launch which did not run its payload is. */
-export function explainFailure(plan: LaunchPlan, outcome: Exclude<LaunchOutcome, { kind: 'exited' }>): IsoError {
+/** The error that a launch which did not run its payload is; `values` are those of the run. */
+export function explainFailure(
+  plan: LaunchPlan,
+  outcome: Exclude<LaunchOutcome, { kind: 'exited' }>,
+  values: RunValues = [],
+): IsoError {
   if (outcome.kind === 'died') return explainDeath(outcome);
   const { failure, exec } = outcome;
-  if (exec) return explainExec(plan, failure);
+  if (exec) return explainExec(plan, failure, values);
   const planned = plan[failure.index];
   if (!planned) {
     return new IsoError(
@@ -108,7 +125,11 @@ export function explainFailure(plan: LaunchPlan, outcome: Exclude<LaunchOutcome,
       `report on op ${failure.index}, which the plan lacks`,
     );
   }
-  return new IsoError('run.op-failed', `cannot ${describe(planned)}`, why(planned, failure), {
+  const show = showWith(values);
+  if (planned.op[0] === 'claim' && failure.errno === constants.errno.EEXIST) {
+    return new IsoError('container.exists', `cannot ${describe(planned, show)}`, 'a container of this name exists');
+  }
+  return new IsoError('run.op-failed', `cannot ${describe(planned, show)}`, why(planned, failure), {
     hint: HINTS[planned.op[0]],
   });
 }

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
 import { IsoError } from '../../lib/errors.js';
 import { installed } from '../install.js';
-import { encodePlan } from './encode.js';
+import { encodePlan, encodeRequest } from './encode.js';
 import type { LaunchPlan, RunValues } from './ops.js';
 import { type LaunchOutcome, outcomeOf, parseStatus } from './status.js';
 
@@ -12,12 +12,12 @@ export interface LaunchOptions {
   values: RunValues;
   /** `inherit`: the launcher relays the caller's streams; `pipe`: this process does. */
   streams: 'inherit' | 'pipe';
+  /** Without a session. */
+  direct: boolean;
   /** Program and arguments put before the launcher, such as systemd-run for a cgroup of its own. */
   wrapper?: readonly string[];
   /** Environment of the wrapper; the launcher itself needs none. */
   wrapperEnv?: Record<string, string>;
-  /** Called once, when the container's pid 1 exists, with its host pid. */
-  onStart?: (pid: number) => void;
   onSpawn?: (launcher: ChildProcess) => void;
 }
 
@@ -46,27 +46,23 @@ function forwardSignals(launcher: ChildProcess): () => void {
   };
 }
 
-/** Collects the report and announces the start. */
-function readReport(stream: Readable, onStart: ((pid: number) => void) | undefined): () => Buffer {
-  let bytes = Buffer.alloc(0);
-  let announced = onStart === undefined;
-  stream.on('data', (chunk: Buffer) => {
-    bytes = Buffer.concat([bytes, chunk]);
-    if (announced) return;
-    const records = parseStatus(bytes);
-    const start = records.find((record) => record.kind === 'start');
-    // Not before READY: until then the process is not yet confined as a running container is.
-    if (!start || !records.some((record) => record.kind === 'ready')) return;
-    announced = true;
-    onStart?.(start.detail);
-  });
-  return () => bytes;
+function collect(stream: Readable): () => Buffer {
+  const chunks: Buffer[] = [];
+  stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+  return () => Buffer.concat(chunks);
+}
+
+/** What a report says of a plan. `died`: how the launcher ended, for one that says nothing. */
+export function readOutcome(plan: LaunchPlan, report: Buffer, died: string): LaunchOutcome {
+  const afterwards = plan.findIndex(({ stage }) => !['host', 'session', 'container'].includes(stage));
+  return outcomeOf(parseStatus(report), afterwards < 0 ? plan.length : afterwards, died);
 }
 
 /** Runs a plan to its end. Rejects only when the launcher cannot be started at all. */
 export async function launch(plan: LaunchPlan, options: LaunchOptions): Promise<LaunchOutcome> {
-  const encoded = encodePlan(plan, options.values);
-  const [program = '', ...args] = [...(options.wrapper ?? []), installed('iso-launch')];
+  const request = encodeRequest(encodePlan(plan), options.values);
+  const own = options.direct ? ['--direct'] : [];
+  const [program = '', ...args] = [...(options.wrapper ?? []), installed('iso-launch'), ...own];
   const streams = Array<'inherit' | 'pipe'>(3).fill(options.streams);
   // The first socket that Node destroys makes it open its standard error, which makes the caller's pipe non-blocking. Opened
   // here instead, that is undone: descriptors that a child inherits are set to blocking.
@@ -84,15 +80,14 @@ export async function launch(plan: LaunchPlan, options: LaunchOptions): Promise<
       });
       launcher.on('close', (code, signal) => resolve(signal ?? `status ${code}`));
     });
-    const report = readReport(launcher.stdio[4] as Readable, options.onStart);
+    const report = collect(launcher.stdio[4] as Readable);
     const input = launcher.stdio[3] as Writable;
     // The launcher may refuse the plan before it read all; its report says why.
     input.on('error', () => undefined);
-    input.end(encoded);
+    input.end(request);
     options.onSpawn?.(launcher);
     const died = await ended;
-    const cleanupFrom = plan.findIndex((planned) => planned.stage === 'cleanup');
-    return outcomeOf(parseStatus(report()), cleanupFrom < 0 ? plan.length : cleanupFrom, died);
+    return readOutcome(plan, report(), died);
   } finally {
     undo();
   }

@@ -3,39 +3,71 @@
  * (`iso-launch --ops`) is the same; a test compares the two.
  */
 
-export const STAGES = ['host', 'session', 'container', 'cleanup'] as const;
+export const STAGES = ['host', 'session', 'container', 'started', 'cleanup', 'exited', 'failed'] as const;
 /**
- * host: the caller's namespaces; session: root of a user namespace with all the user's ids; container: pid 1 of the
- * container; cleanup: the session again, after the container ended or a stage failed.
+ * host: the caller's namespaces; session: the monitor, root of a user namespace with all the user's ids; container: pid 1 of
+ * the container. Then the monitor again: started, beside the payload; cleanup, in every case; exited after a payload that
+ * ran, failed when none did.
  */
 export type Stage = (typeof STAGES)[number];
 
 /** A value that differs from run to run and is no part of a plan's digest: a path of the container, its host name. */
 export interface RunArgument {
-  argument:
-    | 'directory'
-    | 'upper'
-    | 'work'
-    | 'merged'
-    | 'hostname'
-    | 'hosts'
-    | 'hostname-file'
-    | 'scope'
-    | 'monitor'
-    | 'cgroup'
-    | 'payload'
-    | 'storage'
-    /** SELinux contexts of the payload, of its files, and of files that all containers of the user share. */
-    | 'process-label'
-    | 'file-label'
-    | 'shared-label';
+  argument: ValueName;
+}
+
+/** Given with each run. */
+type GivenValue = 'id' | 'name' | 'short-id' | 'hostname' | 'workdir' | 'store' | 'plan';
+type NumberedValue = `env.${number}` | `volume.${number}` | `volume-id.${number}`;
+/** Made by the launcher (native/values.c). */
+type MadeValue =
+  | 'directory'
+  | 'upper'
+  | 'work'
+  | 'merged'
+  | 'hosts'
+  | 'hostname-file'
+  | 'state-file'
+  | 'record-file'
+  | 'scope'
+  | 'monitor'
+  | 'cgroup'
+  | 'payload'
+  | 'storage'
+  | 'pid'
+  | 'start-time'
+  | 'started-at'
+  | 'exit-code'
+  | 'outcome'
+  | 'now'
+  /** SELinux contexts of the payload, of its files, and of files that all containers of the user share. */
+  | 'process-label'
+  | 'file-label'
+  | 'shared-label'
+  | 'label-index';
+export type ValueName = GivenValue | NumberedValue | MadeValue;
+
+/** A value in a composition, escaped as JSON; `most` bytes of it at most. `list`: all the command's words. */
+export type Part = string | { value: ValueName; most?: number } | { list: 'json' | 'words'; most?: number };
+/** A small text that the launcher puts together (native/compose.h). */
+export interface Composition {
+  parts: readonly Part[];
 }
 export type Text = string | RunArgument;
 
 /** The arguments of each op. Paths of the host are absolute; those of the container are resolved beneath its root. */
 export interface OpArguments {
+  /** A name in a directory of links, for one container at a time. */
+  claim: [directory: string, name: Text, id: Text];
+  /** A free pair of categories, and the contexts with it. */
+  'label-pair': [directory: string, processType: string, fileType: string, low: string, high: string];
+  'make-directory': [path: Text, mode: number];
+  'write-file': [path: Text, mode: number, content: Composition];
+  'append-line': [path: string, mode: number, content: Composition];
+  release: [directory: string, name: Text];
   'cgroup-make': [directory: Text];
   'cgroup-write': [directory: Text, file: string, value: string];
+  'cgroup-remove': [scope: Text];
   /**
    * null | pipe | terminal | terminal-null: what the payload's standard input is; output is always relayed. Here and
    * below an empty context leaves SELinux labels to the policy.
@@ -59,7 +91,7 @@ export interface OpArguments {
   mkdir: [path: string, mode: number];
   touch: [path: string, mode: number];
   symlink: [target: string, path: string];
-  bind: [source: Text, target: string, attributes: string, kind: 'directory' | 'file'];
+  bind: [source: Text, target: string, attributes: string, kind: 'directory' | 'file', identity: Text];
   device: [source: string, target: string, major: number, minor: number];
   mask: [path: string];
   readonly: [path: string];
@@ -70,26 +102,35 @@ export interface OpArguments {
   groups: [gids: string];
   ids: [uid: number, gid: number];
   caps: [effective: bigint, permitted: bigint, inheritable: bigint, ambient: bigint];
-  chdir: [path: string];
+  chdir: [path: Text];
   /** SELinux context of what is executed next; after /proc was mounted. */
   label: [context: Text];
   'label-file': [path: string, context: Text];
   /** Of a host path and all of the user's own below it. */
-  relabel: [path: string, context: Text];
+  relabel: [path: Text, context: Text];
   'no-new-privs': [];
   seccomp: [flags: number, program: Uint8Array];
   arg: [value: string];
-  env: [assignment: string];
-  exec: [searchPath: string];
+  /** The words of the command that this run was given. */
+  args: [];
+  env: [assignment: Text];
+  exec: [searchPath: Text];
 }
 
 export type OpName = keyof OpArguments;
 export type Op = { [Name in OpName]: readonly [name: Name, ...args: OpArguments[Name]] }[OpName];
 
-/** t text, n number, b bytes; `-` marks an op without arguments, as the launcher prints it. */
+/** t text, n number, b bytes, c composition; `-` marks an op without arguments, as the launcher prints it. */
 export const OPS: { [Name in OpName]: readonly [args: string, ...stages: Stage[]] } = {
+  claim: ['ttt', 'host'],
+  'label-pair': ['ttttt', 'host'],
+  'make-directory': ['tn', 'host'],
+  'write-file': ['tnc', 'host', 'started', 'exited', 'failed'],
+  'append-line': ['tnc', 'host', 'started', 'exited', 'failed'],
+  release: ['tt', 'exited', 'failed'],
   'cgroup-make': ['t', 'host'],
   'cgroup-write': ['ttt', 'host', 'session', 'container'],
+  'cgroup-remove': ['t', 'exited', 'failed'],
   stdio: ['tt', 'host'],
   session: ['tttt', 'host'],
   namespace: ['t', 'session', 'container'],
@@ -103,12 +144,12 @@ export const OPS: { [Name in OpName]: readonly [args: string, ...stages: Stage[]
   mount: ['ttttt', 'session', 'container'],
   container: ['tt', 'session'],
   unmount: ['t', 'cleanup'],
-  remove: ['t', 'cleanup'],
+  remove: ['t', 'exited', 'failed'],
   hostname: ['t', 'container'],
   mkdir: ['tn', 'session', 'container'],
   touch: ['tn', 'container'],
   symlink: ['tt', 'container'],
-  bind: ['tttt', 'container'],
+  bind: ['ttttt', 'container'],
   device: ['ttnn', 'container'],
   mask: ['t', 'container'],
   readonly: ['t', 'container'],
@@ -126,6 +167,7 @@ export const OPS: { [Name in OpName]: readonly [args: string, ...stages: Stage[]
   'no-new-privs': ['-', 'container'],
   seccomp: ['nb', 'container'],
   arg: ['t', 'container'],
+  args: ['-', 'container'],
   env: ['t', 'container'],
   exec: ['t', 'container'],
 };
@@ -140,5 +182,5 @@ export interface PlannedOp {
 /** Ops in the order of their stages. */
 export type LaunchPlan = readonly PlannedOp[];
 
-/** Values of a plan's run arguments. */
-export type RunValues = { [Name in RunArgument['argument']]?: string };
+/** Values of a run by name, in order; `command` repeats for each word. */
+export type RunValues = readonly (readonly [name: string, text: string])[];

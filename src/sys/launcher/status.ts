@@ -48,11 +48,12 @@ function exitCode(waitStatus: number): number {
 
 /**
  * What the records say. A FAIL of set-up wins over an EXIT: the container process ends after it failed. After READY a FAIL
- * of the container is execve's; `cleanupFrom` is the index of the first clean-up op, whose failures do not undo the run.
+ * of the container is execve's; `afterwards` is the index of the first op that follows a start, whose failures do not undo
+ * the run.
  */
-export function outcomeOf(records: readonly StatusRecord[], cleanupFrom: number, died: string): LaunchOutcome {
+export function outcomeOf(records: readonly StatusRecord[], afterwards: number, died: string): LaunchOutcome {
   const failures = records.filter((record) => record.kind === 'fail');
-  const failure = failures.find((record) => record.index < cleanupFrom);
+  const failure = failures.find((record) => record.index < afterwards);
   if (failure) {
     const exec = failure.role === 'container' && records.some((record) => record.kind === 'ready');
     return { kind: 'failed', failure, exec };

@@ -182,7 +182,7 @@ describe('ps and rm', () => {
     expect((await user.isoRun(['rm', 'live'])).stderr).toContain('container.running');
     expect((await user.isoRun(['rm', '-f', 'live', 'kept'])).stdout).toBe('live\nkept\n');
     await new Promise((resolve) => (child.exitCode === null ? child.on('close', resolve) : resolve(0)));
-    await until(() => pidsOf(user, 'iso-session').length === 0);
+    await until(() => pidsOf(user, 'iso-monitor').length === 0);
     expect(left()).toEqual([]);
   });
 

@@ -3,8 +3,8 @@ import { type ChildProcess, execFileSync } from 'node:child_process';
 import { chownSync, cpSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { encodePlan } from '../../../src/sys/launcher/encode.js';
-import type { LaunchPlan } from '../../../src/sys/launcher/ops.js';
+import { encodePlan, encodeRequest } from '../../../src/sys/launcher/encode.js';
+import type { LaunchPlan, RunValues } from '../../../src/sys/launcher/ops.js';
 import { type LaunchOutcome, outcomeOf, parseStatus } from '../../../src/sys/launcher/status.js';
 import { makeUser, type ThrowawayUser } from '../throwaway-user.js';
 
@@ -41,22 +41,23 @@ export interface RunUser extends ThrowawayUser {
   /** Starts iso-run without waiting for its end. */
   start(args: readonly string[], stdio?: 'pipe' | 'ignore'): ChildProcess;
   /** Launches a raw plan as the user; `during` gets the launcher. */
-  launch(plan: LaunchPlan, during?: (launcher: ChildProcess) => void): Promise<LaunchOutcome>;
+  launch(plan: LaunchPlan, during?: (launcher: ChildProcess) => void, values?: RunValues): Promise<LaunchOutcome>;
 }
 
 function launchAs(
   user: ThrowawayUser,
   plan: LaunchPlan,
   during: ((launcher: ChildProcess) => void) | undefined,
+  values: RunValues,
 ): Promise<LaunchOutcome> {
-  const launcher = user.spawn([user.program('iso-launch')], {
+  const launcher = user.spawn([user.program('iso-launch'), '--direct'], {
     stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'],
   });
   const chunks: Buffer[] = [];
   launcher.stdio[4]?.on('data', (chunk: Buffer) => chunks.push(chunk));
   const input = launcher.stdio[3] as NodeJS.WritableStream;
   input.on('error', () => undefined);
-  input.end(encodePlan(plan, {}));
+  input.end(encodeRequest(encodePlan(plan), values));
   during?.(launcher);
   const cleanupFrom = plan.findIndex(({ stage }) => stage === 'cleanup');
   return new Promise((resolve) => {
@@ -88,7 +89,7 @@ export async function makeRunUser(): Promise<RunUser> {
     probe: (options = [], args = []) => inside(['report', ...args], options),
     attempts: (options = []) => inside(['attempts'], options),
     start: (args, stdio = 'pipe') => user.spawn([process.execPath, user.program('iso-run.js'), ...args], { stdio }),
-    launch: (plan, during) => launchAs(user, plan, during),
+    launch: (plan, during, values = []) => launchAs(user, plan, during, values),
   };
 }
 

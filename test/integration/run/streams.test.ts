@@ -81,7 +81,7 @@ describe('standard streams', () => {
     const exit = new Promise((resolve) => child.on('exit', resolve));
     await until(() => pidsOf(user, 'yes').length === 1);
     child.kill('SIGTERM');
-    await until(() => pidsOf(user, 'iso-session').length === 0);
+    await until(() => pidsOf(user, 'iso-monitor').length === 0);
     child.kill('SIGTERM');
     expect(await exit).toBe(9);
   });
@@ -100,7 +100,7 @@ describe('standard streams', () => {
     const child = user.start(['run', '--rm', 'base', 'sh', '-c', 'while echo line; do :; done']);
     child.stdout?.once('data', () => child.stdout?.destroy());
     await new Promise((resolve) => child.on('close', resolve));
-    expect(pidsOf(user, 'iso-session')).toEqual([]);
+    expect(pidsOf(user, 'iso-monitor')).toEqual([]);
   });
 });
 
@@ -114,7 +114,7 @@ describe('the terminal', () => {
     const child = user.start(['run', '--rm', '-it', 'base', 'yes']);
     child.stdout?.once('data', () => child.stdout?.destroy());
     await new Promise((resolve) => child.on('exit', resolve));
-    expect(pidsOf(user, 'iso-session')).toEqual([]);
+    expect(pidsOf(user, 'iso-monitor')).toEqual([]);
   });
 
   it('that is full does not keep signals from the payload', async () => {
@@ -188,13 +188,26 @@ describe('signals', () => {
     expect(status).toBe(139);
   });
 
-  it('leave nothing running when the launcher is killed', async () => {
-    const child = user.start(['run', '--rm', 'base', 'sleep', '1000'], 'ignore');
+  it('that kill the launcher leave a container of the session running, and a later end is recorded', async () => {
+    const child = user.start(['run', '--name', 'on', 'base', 'sleep', '1000'], 'ignore');
+    await until(() => pidsOf(user, 'sleep').length === 1);
+    process.kill(pidsOf(user, 'iso-outer')[0] ?? 0, 'SIGKILL');
+    await new Promise((resolve) => child.on('close', resolve));
+    const list = async () => JSON.parse((await user.isoRun(['ps', '-a', '--json'])).stdout);
+    expect(await list()).toMatchObject([{ name: 'on', running: true }]);
+    process.kill(pidsOf(user, 'sleep')[0] ?? 0, 'SIGKILL');
+    await until(() => pidsOf(user, 'iso-monitor').length === 0);
+    expect(await list()).toMatchObject([{ name: 'on', running: false, exitCode: 137 }]);
+    await user.isoRun(['rm', 'on']);
+  });
+
+  it('leave nothing running when the launcher of a direct run is killed', async () => {
+    const child = user.start(['run', '--direct', '--rm', 'base', 'sleep', '1000'], 'ignore');
     await until(() => pidsOf(user, 'sleep').length === 1);
     process.kill(pidsOf(user, 'iso-outer')[0] ?? 0, 'SIGKILL');
     await new Promise((resolve) => child.on('close', resolve));
     await until(
-      () => [...pidsOf(user, 'sleep'), ...pidsOf(user, 'iso-session'), ...pidsOf(user, 'fuse-overlayfs')].length === 0,
+      () => [...pidsOf(user, 'sleep'), ...pidsOf(user, 'iso-monitor'), ...pidsOf(user, 'fuse-overlayfs')].length === 0,
     );
     expect(pidsOf(user, 'sleep')).toEqual([]);
   });

@@ -1,6 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { encodePlan, MAX_OPS, planDigest, printableArguments } from '../../../src/sys/launcher/encode.js';
+import {
+  encodePlan,
+  encodeRequest,
+  MAX_OPS,
+  planDigest,
+  printableArguments,
+} from '../../../src/sys/launcher/encode.js';
 import type { PlannedOp } from '../../../src/sys/launcher/ops.js';
 
 const planned = (op: PlannedOp['op'], stage: PlannedOp['stage'] = 'container'): PlannedOp => ({
@@ -24,15 +30,15 @@ function readTokens(bytes: Buffer): string[] {
 describe('encodePlan', () => {
   it('writes magic, count, and stage, name and arguments of every op', () => {
     const plan = [planned(['root', '/r'], 'session'), planned(['mkdir', '/a b', 0o755])];
-    expect(readTokens(encodePlan(plan, {}))).toEqual([
-      'ISOPLAN1',
+    expect(readTokens(encodePlan(plan))).toEqual([
+      'ISOPLAN2',
       '2',
       'session',
       'root',
-      '/r',
+      '=/r',
       'container',
       'mkdir',
-      '/a b',
+      '=/a b',
       '493',
     ]);
   });
@@ -45,30 +51,42 @@ describe('encodePlan', () => {
           { maxLength: 20 },
         ),
         (args) => {
-          const tokens = readTokens(
-            encodePlan(
-              args.map((value) => planned(['arg', value])),
-              {},
-            ),
-          );
-          expect(tokens.slice(2).filter((_, index) => index % 3 === 2)).toEqual(args);
+          const tokens = readTokens(encodePlan(args.map((value) => planned(['arg', value]))));
+          expect(tokens.slice(2).filter((_, index) => index % 3 === 2)).toEqual(args.map((value) => `=${value}`));
         },
       ),
     );
   });
 
-  it('puts in the values of run arguments and fails without one', () => {
-    const plan = [planned(['root', { argument: 'merged' }])];
-    expect(readTokens(encodePlan(plan, { merged: '/m' })).at(-1)).toBe('/m');
-    expect(() => encodePlan(plan, {})).toThrow('merged');
+  it('leaves references to the launcher, and the values of a run follow the plan', () => {
+    const plan = encodePlan([planned(['root', { argument: 'merged' }])]);
+    expect(readTokens(plan).at(-1)).toBe('$merged');
+    const request = readTokens(
+      encodeRequest(plan, [
+        ['command', 'sh'],
+        ['command', '-c'],
+      ]),
+    );
+    expect(request.slice(5)).toEqual(['2', 'command', 'sh', 'command', '-c']);
+    expect(() => encodeRequest(plan, [['command', 'a\0b']])).toThrow(/command holds a NUL/);
+    expect(() => encodeRequest(plan, Array(100).fill(['command', 'a'.repeat(100_000)]))).toThrow(/the most/);
+  });
+
+  it('writes a composition with its references marked, and none of its marks as text', () => {
+    const content = { parts: ['{"a":"', { value: 'name' as const, most: 9 }, '",', { list: 'json' as const }] };
+    expect(readTokens(encodePlan([planned(['write-file', '/f', 0o600, content], 'host')])).at(-1)).toBe(
+      '{"a":"\x01name:9\x02",\x03command\x02',
+    );
+    const marked = planned(['write-file', '/f', 0o600, { parts: ['\x01'] }], 'host');
+    expect(() => encodePlan([marked])).toThrow(/its own mark/);
   });
 
   it('refuses NUL bytes, long arguments and too many ops', () => {
-    expect(() => encodePlan([planned(['arg', 'a\0b'])], {})).toThrow(/NUL/);
+    expect(() => encodePlan([planned(['arg', 'a\0b'])])).toThrow(/NUL/);
     // What Node makes of a byte that is no UTF-8.
-    expect(() => encodePlan([planned(['arg', Buffer.from([0xff]).toString()])], {})).toThrow(/UTF-8/);
-    expect(() => encodePlan([planned(['arg', 'a'.repeat(128 * 1024 + 1)])], {})).toThrow(/longer/);
-    expect(() => encodePlan(Array(MAX_OPS + 1).fill(planned(['arg', 'a'])), {})).toThrow(/4097 ops/);
+    expect(() => encodePlan([planned(['arg', Buffer.from([0xff]).toString()])])).toThrow(/UTF-8/);
+    expect(() => encodePlan([planned(['arg', 'a'.repeat(128 * 1024 + 1)])])).toThrow(/longer/);
+    expect(() => encodePlan(Array(MAX_OPS + 1).fill(planned(['arg', 'a'])))).toThrow(/4097 ops/);
   });
 });
 

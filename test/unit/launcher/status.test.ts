@@ -87,7 +87,7 @@ describe('isForeground', () => {
 
 describe('explainFailure', () => {
   const plan: PlannedOp[] = [
-    { stage: 'container', op: ['bind', '/src', '/dst', 'ro', 'directory'], origin: '-v /src:/dst' },
+    { stage: 'container', op: ['bind', '/src', '/dst', 'ro', 'directory', ''], origin: '-v /src:/dst' },
     { stage: 'container', op: ['arg', 'tool'], origin: 'command' },
     { stage: 'container', op: ['exec', '/bin'], origin: 'command' },
   ];

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { LaunchSelinux } from '../../../src/facts/selinux.js';
 import { containerPair } from '../../../src/lib/selinux-context.js';
 import { DEFAULT_POLICY } from '../../../src/policy/policy.js';
-import { decideLabelled, freePair, labelBase, labelsOf } from '../../../src/run/selinux.js';
+import { decideLabelled, labelBase, labelsOf } from '../../../src/run/selinux.js';
 
 const own = { user: 'unconfined_u', role: 'unconfined_r', type: 'unconfined_t', level: 's0-s0:c0.c1023' };
 const tree = { user: 'system_u', role: 'object_r', type: 'container_file_t', level: 's0:c7,c9' };
@@ -45,13 +45,6 @@ describe('labels of a container', () => {
       file: 'unconfined_u:object_r:container_file_t:s0:c7,c9,c512,c513',
       shared: 'unconfined_u:object_r:container_file_t:s0:c7,c9',
     });
-  });
-
-  it('never have the pair of a stored container', () => {
-    const taken = [0, 1].map((index) => labelsOf(base, containerPair(index)).process);
-    expect(freePair(taken, 0)).toEqual(containerPair(2));
-    expect(freePair([], 0)).toEqual(containerPair(0));
-    expect(freePair(['nonsense'], 5)).toEqual(containerPair(5));
   });
 });
 

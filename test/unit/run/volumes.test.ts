@@ -2,8 +2,14 @@ import { describe, expect, it } from 'vitest';
 import { bindVolume, isWithin, protectedDirectories } from '../../../src/run/volumes.js';
 
 const hidden = protectedDirectories('/home/a', 1000);
-const volume = (source: string) => ({ source, destination: '/dst', readOnly: false, origin: `-v ${source}:/dst` });
-const directory = (realPath: string) => ({ realPath, kind: 'directory' as const });
+const volume = (source: string) => ({
+  index: 0,
+  source,
+  destination: '/dst',
+  readOnly: false,
+  origin: `-v ${source}:/dst`,
+});
+const directory = (realPath: string) => ({ realPath, kind: 'directory' as const, identity: '1:2' });
 
 describe('bindVolume', () => {
   it('refuses what lies in a directory of the toolkit, also behind a symbolic link', () => {
@@ -37,8 +43,12 @@ describe('bindVolume', () => {
   });
 
   it('refuses sockets, devices and what does not exist', () => {
-    expect(() => bindVolume(volume('/s'), { realPath: '/s', kind: 'socket' }, hidden)).toThrow(/socket/);
-    expect(() => bindVolume(volume('/d'), { realPath: '/d', kind: 'other' }, hidden)).toThrow(/neither/);
+    expect(() => bindVolume(volume('/s'), { realPath: '/s', kind: 'socket', identity: '1:2' }, hidden)).toThrow(
+      /socket/,
+    );
+    expect(() => bindVolume(volume('/d'), { realPath: '/d', kind: 'other', identity: '1:2' }, hidden)).toThrow(
+      /neither/,
+    );
     expect(() => bindVolume(volume('/n'), { missing: 'it does not exist' }, hidden)).toThrow(
       expect.objectContaining({ code: 'volume.missing' }),
     );

@@ -1,0 +1,50 @@
+/* iso-launch: carries out a compiled launch plan (descriptor 3) and reports on descriptor 4. It knows no policy, no defaults and
+ * no formats. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
+#include "run-stage.h"
+#include "wire.h"
+
+static int report(int status) {
+  const struct status_report *kept = status_report();
+  for (unsigned i = 0; i < kept->count; i++)
+    if (write(STATUS_FD, &kept->records[i], sizeof kept->records[i]) < 0) return status;
+  return status;
+}
+
+static int refuse(unsigned index, int error) {
+  status_write(STATUS_FAIL, ROLE_OUTER, index, 0, -error);
+  return report(125);
+}
+
+int main(int argc, char **argv) {
+  static struct launch launch;
+  if (argc == 2 && strcmp(argv[1], "--ops") == 0) {
+    print_ops();
+    return 0;
+  }
+  const bool direct = argc == 2 && strcmp(argv[1], "--direct") == 0;
+  if ((argc != 1 && !direct) || fcntl(PLAN_FD, F_GETFD) < 0 || fcntl(STATUS_FD, F_SETFD, FD_CLOEXEC) < 0) {
+    fprintf(stderr, "iso-launch: started by iso-run with a plan on descriptor 3 and a report on 4; not for people\n");
+    return 125;
+  }
+  /* Nothing that the caller left open goes further than this. */
+  if (syscall(SYS_close_range, STATUS_FD + 1, ~0u, 0) < 0) return refuse(0, -errno);
+  prctl(PR_SET_NAME, "iso-outer");
+  unsigned char *bytes = NULL;
+  size_t size = 0;
+  unsigned at = 0;
+  launch_init(&launch);
+  int error = wire_read(PLAN_FD, WIRE_MAX_BYTES, &bytes, &size);
+  close(PLAN_FD);
+  if (!error) error = plan_decode(bytes, size, &launch.plan, &at);
+  if (error) return refuse(at, error);
+  int status = launch_run(&launch, direct ? LAUNCH_DIRECT : LAUNCH_ANY);
+  /* The first op that asks for what a session would have had. */
+  return status == LAUNCH_UNDONE ? refuse(0, -EAGAIN) : report(status);
+}

@@ -1,0 +1,153 @@
+/*
+ * iso-session: takes launches from the user's own processes and forks a monitor for each, in the user namespace that the keeper
+ * holds. It reads nothing of a launch itself; what a caller is must be decided here, where its pid still has a meaning.
+ *
+ *   iso-session LABEL CGROUP UID-MAP GID-MAP     listening socket on descriptor 3
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "peer.h"
+#include "run-values.h"
+#include "session-client.h"
+#include "wire.h"
+
+#define LISTEN_FD 3
+#define IDLE_MS 30000
+#define RECEIVE_SECONDS 5
+
+struct session {
+  struct peer_rules rules;
+  const char *cgroup;
+  const char *maps[2];
+};
+
+/* The message's descriptors: request, status, control, then a stream for each bit. */
+static int receive(int peer_fd, struct session_request *ret_request, int fds[SESSION_MAX_FDS], unsigned *ret_count) {
+  char control[CMSG_SPACE(SESSION_MAX_FDS * sizeof(int))];
+  struct iovec vector = {.iov_base = ret_request, .iov_len = sizeof *ret_request};
+  struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+  const struct timeval limit = {.tv_sec = RECEIVE_SECONDS};
+  if (setsockopt(peer_fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) < 0) return -errno;
+  ssize_t got = recvmsg(peer_fd, &message, MSG_CMSG_CLOEXEC);
+  struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+  if (got != sizeof *ret_request || message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) return -EBADMSG;
+  if (!header || header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) return -EBADMSG;
+  *ret_count = (unsigned)((header->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+  memcpy(fds, CMSG_DATA(header), *ret_count * sizeof(int));
+  if (ret_request->magic != SESSION_MAGIC || ret_request->version != SESSION_VERSION) return -EPROTO;
+  return *ret_count == 3u + (unsigned)__builtin_popcount(ret_request->streams) && ret_request->streams < 8 ? 0 : -EBADMSG;
+}
+
+/* The caller's bounds, not the session's. */
+static int take_bounds(const struct session_request *request) {
+  for (int i = 0; i < RLIM_NLIMITS; i++) {
+    struct rlimit limit = request->limits[i], now;
+    if (getrlimit((__rlimit_resource_t)i, &now) < 0) return -errno;
+    /* What the session may not raise: a manager of systemd has fewer descriptors than a login. With anything else less, as
+     * after a first launch by a caller with bounds of its own, this session cannot serve. */
+    if (limit.rlim_max > now.rlim_max && i != RLIMIT_NOFILE) return -EPERM;
+    if (limit.rlim_max > now.rlim_max) limit.rlim_max = now.rlim_max;
+    if (limit.rlim_cur > limit.rlim_max) limit.rlim_cur = limit.rlim_max;
+    if (setrlimit((__rlimit_resource_t)i, &limit) < 0) return -errno;
+  }
+  /* A session that was begun by a nicer process cannot serve this caller. */
+  return setpriority(PRIO_PROCESS, 0, request->nice) < 0 ? -errno : 0;
+}
+
+/* A plan for other ids than the session's, as after a change of /etc/subuid, is not for this session. */
+static int check_maps(const struct session *session, const struct plan *plan) {
+  const struct op *op = plan_find_host(plan, OP_SESSION);
+  if (!op) return -EINVAL;
+  bool same = strcmp(op->arg[1].text + 1, session->maps[0]) == 0 && strcmp(op->arg[3].text + 1, session->maps[1]) == 0;
+  return same ? 0 : -ESTALE;
+}
+
+static void place_descriptors(struct launch *launch, const int *fds, uint32_t streams) {
+  const struct op *stdio = plan_find_host(&launch->plan, OP_STDIO);
+  launch->terminal = stdio && strncmp(stdio->arg[0].text + 1, "terminal", 8) == 0;
+  launch->status[1] = fds[1];
+  launch->control_container = fds[2];
+  unsigned next = 3;
+  for (int stream = 0; stream < 3; stream++)
+    if (streams & 1u << stream) launch->pipe[stream][stream > 0] = fds[next++];
+  launch->relay_stdin = streams & 1;
+  launch->in_session = true;
+}
+
+/* From here on the process is the monitor of one launch, or ends and says nothing, and the caller launches by itself. */
+_Noreturn static void serve(const struct session *session, int peer_fd) {
+  static struct launch launch;
+  struct session_request request;
+  int fds[SESSION_MAX_FDS];
+  unsigned count = 0, at = 0;
+  unsigned char *bytes = NULL;
+  size_t size = 0;
+  close(LISTEN_FD);
+  launch_init(&launch);
+  int error = receive(peer_fd, &request, fds, &count);
+  if (!error) error = lseek(fds[0], 0, SEEK_SET) < 0 ? -errno : wire_read(fds[0], WIRE_MAX_BYTES, &bytes, &size);
+  if (!error) error = plan_decode(bytes, size, &launch.plan, &at);
+  if (!error) error = check_maps(session, &launch.plan);
+  if (!error) error = take_bounds(&request);
+  if (!error) error = set_run_values(&launch, session->cgroup);
+  if (!error) error = values_set(&launch.plan.values, "session-cgroup", session->cgroup);
+  if (error) _exit(125);
+  place_descriptors(&launch, fds, request.streams);
+  close(fds[0]);
+  close(peer_fd);
+  if (send(launch.control_container, "M", 1, MSG_NOSIGNAL) != 1) _exit(125);
+  monitor_main(&launch);
+}
+
+static void take_launch(const struct session *session) {
+  autoclose int peer_fd = accept4(LISTEN_FD, NULL, NULL, SOCK_CLOEXEC);
+  if (peer_fd < 0 || peer_check(peer_fd, &session->rules)) return;
+  pid_t pid = fork_into(CLONE_NEWPID | CLONE_NEWNS);
+  if (pid == 0) serve(session, peer_fd);
+}
+
+/* True when no monitor is left. */
+static bool reap(void) {
+  while (waitpid(-1, NULL, WNOHANG) > 0) continue;
+  return errno == ECHILD;
+}
+
+static void on_child(int signo) { (void)signo; }
+
+int main(int argc, char **argv) {
+  struct sigaction action = {.sa_handler = on_child};
+  const struct timespec idle = {.tv_sec = IDLE_MS / 1000};
+  sigset_t all, none;
+  if (argc != 5 || fcntl(LISTEN_FD, F_GETFD) < 0) return 125;
+  static struct session session;
+  session = (struct session){.rules = {.label = argv[1]}, .cgroup = argv[2], .maps = {argv[3], argv[4]}};
+  prctl(PR_SET_NAME, "iso-session");
+  /* Without a keeper nobody would start the next one or adopt what this one leaves. */
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  prctl(PR_SET_DUMPABLE, 0);
+  sigfillset(&all);
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &all, NULL);
+  sigaction(SIGCHLD, &action, NULL);
+  sigdelset(&all, SIGCHLD);
+  (void)fcntl(LISTEN_FD, F_SETFL, O_NONBLOCK);
+  for (;;) {
+    struct pollfd waiting = {.fd = LISTEN_FD, .events = POLLIN};
+    int ready = ppoll(&waiting, 1, &idle, &none);
+    bool alone = reap();
+    if (ready > 0) take_launch(&session);
+    else if (ready == 0 && alone) return 0;
+  }
+}

@@ -1,0 +1,122 @@
+/* Ops that keep the user's own books on a container: its directory, its files, the names it claims, the lines it adds. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../compose.h"
+#include "../launch.h"
+#include "records.h"
+
+#define CLAIM_TRIES 8
+
+/* Where a claim leads: from beside the containers to the one that holds it. */
+static int claim_target(const char *id, size_t size, char *ret_target) {
+  int length = snprintf(ret_target, size, "../containers/%s", id);
+  return length > 0 && (size_t)length < size && !strchr(id, '/') ? 0 : -EINVAL;
+}
+
+int claim_name(const char *directory, const char *name, const char *id) {
+  char target[128];
+  struct stat stat;
+  int error = claim_target(id, sizeof target, target);
+  if (error || !*name || strchr(name, '/') || *name == '.') return error ? error : -EINVAL;
+  if (mkdir(directory, 0700) < 0 && errno != EEXIST) return -errno;
+  autoclose int fd = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+  if (fd < 0) return -errno;
+  for (int tries = 0; tries < CLAIM_TRIES; tries++) {
+    if (symlinkat(target, fd, name) == 0) return 0;
+    if (errno != EEXIST) return -errno;
+    if (fstatat(fd, name, &stat, 0) == 0) return -EEXIST;
+    /* Its container is gone without having released it. */
+    if (errno != ENOENT || (unlinkat(fd, name, 0) < 0 && errno != ENOENT)) return -errno;
+  }
+  return -EEXIST;
+}
+
+/* claim DIRECTORY NAME ID: nobody else of the same user has this name as long as the container is there. */
+int op_claim(struct stage_state *state, const struct op *op) {
+  (void)state;
+  return claim_name(op->arg[0].text, op->arg[1].text, op->arg[2].text);
+}
+
+/* release DIRECTORY NAME: gives back what this container claimed. */
+int op_release(struct stage_state *state, const struct op *op) {
+  char target[128], seen[128];
+  const char *id = values_get(&state->launch->plan.values, "id");
+  int error = id ? claim_target(id, sizeof target, target) : -EINVAL;
+  if (error) return error;
+  autoclose int fd = open(op->arg[0].text, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+  if (fd < 0) return errno == ENOENT ? 0 : -errno;
+  ssize_t length = readlinkat(fd, op->arg[1].text, seen, sizeof seen - 1);
+  if (length < 0) return errno == ENOENT ? 0 : -errno;
+  seen[length] = 0;
+  if (strcmp(seen, target) != 0) return 0;
+  return unlinkat(fd, op->arg[1].text, 0) < 0 && errno != ENOENT ? -errno : 0;
+}
+
+/* make-directory PATH MODE: a new one, with exactly this mode; its parent when that is absent, closed to others. */
+int op_make_directory(struct stage_state *state, const struct op *op) {
+  char parent[4096];
+  (void)state;
+  const char *path = op->arg[0].text, *slash = strrchr(path, '/');
+  if (mkdir(path, (mode_t)op->arg[1].number) == 0) return 0;
+  if (errno != ENOENT || !slash || (size_t)(slash - path) >= sizeof parent) return -errno;
+  memcpy(parent, path, (size_t)(slash - path));
+  parent[slash - path] = 0;
+  if (mkdir(parent, 0700) < 0 && errno != EEXIST) return -errno;
+  return mkdir(path, (mode_t)op->arg[1].number) < 0 ? -errno : 0;
+}
+
+static int write_whole(int fd, const char *text, size_t size) {
+  while (size > 0) {
+    ssize_t put = write(fd, text, size);
+    if (put < 0 && errno == EINTR) continue;
+    if (put < 0) return -errno;
+    text += put;
+    size -= (size_t)put;
+  }
+  return 0;
+}
+
+/* write-file PATH MODE CONTENT: a reader sees the old one or the new one. */
+int op_write_file(struct stage_state *state, const struct op *op) {
+  char fresh[4096], *text = NULL;
+  int length = snprintf(fresh, sizeof fresh, "%s.new", op->arg[0].text);
+  if (length < 0 || (size_t)length >= sizeof fresh) return -ENAMETOOLONG;
+  int error = compose(op->arg[2].text, &state->launch->plan.values, &text);
+  if (error) return error;
+  int flags = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC;
+  autoclose int fd = open(fresh, flags, (mode_t)op->arg[1].number);
+  error = fd < 0 ? -errno : write_whole(fd, text, strlen(text));
+  if (!error && rename(fresh, op->arg[0].text) < 0) error = -errno;
+  free(text);
+  return error;
+}
+
+/* A line that was cut off (a full disk, a killed writer) must not swallow this one. */
+static bool ends_torn(int fd, off_t size) {
+  char last = '\n';
+  return size > 0 && pread(fd, &last, 1, size - 1) == 1 && last != '\n';
+}
+
+/* append-line PATH MODE CONTENT: in one write, to a file that is the user's own and has no other name. */
+int op_append_line(struct stage_state *state, const struct op *op) {
+  char *text = NULL, line[16 << 10];
+  struct stat stat;
+  int flags = O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+  autoclose int fd = open(op->arg[0].text, flags, (mode_t)op->arg[1].number);
+  if (fd < 0 || fstat(fd, &stat) < 0) return -errno;
+  if (!S_ISREG(stat.st_mode) || stat.st_nlink != 1 || stat.st_uid != geteuid()) return -EPERM;
+  int error = compose(op->arg[2].text, &state->launch->plan.values, &text);
+  if (error) return error;
+  int length = snprintf(line, sizeof line, "%s%s\n", ends_torn(fd, stat.st_size) ? "\n" : "", text);
+  free(text);
+  if (length < 0 || (size_t)length >= sizeof line) return -E2BIG;
+  ssize_t put = write(fd, line, (size_t)length);
+  return put < 0 ? -errno : put == length ? 0 : -EIO;
+}

@@ -1,0 +1,10 @@
+/* Who may ask the session for a launch. The own uid is no boundary: root of a default container has it too. */
+#pragma once
+
+struct peer_rules {
+  const char *label;    /* security context there; empty without an LSM that has one */
+};
+
+/* 0 when the connected process lives in the session's parent user namespace, has its label, and is neither under no_new_privs
+ * nor under a filter; -EACCES when not. */
+int peer_check(int peer_fd, const struct peer_rules *rules);

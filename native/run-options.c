@@ -1,0 +1,188 @@
+#include "run-options.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "sync.h"
+
+/* SHAPE: name and value are part of the key. The others are values, as far as their own reader says. */
+enum option_class { FLAG, SHAPE, NAME, HOSTNAME, VARIABLE, VOLUME, WORKDIR, COLD_FLAG };
+
+struct option_row {
+  const char *name;
+  char letter;
+  enum option_class class;
+};
+
+static const struct option_row OPTIONS[] = {
+    {"rm", 0, FLAG},          {"interactive", 'i', FLAG}, {"tty", 't', FLAG},       {"read-only", 0, FLAG},
+    {"volume", 'v', VOLUME},  {"env", 'e', VARIABLE},     {"workdir", 'w', WORKDIR}, {"user", 'u', SHAPE},
+    {"name", 0, NAME},        {"hostname", 0, HOSTNAME},  {"memory", 0, SHAPE},     {"cpus", 0, SHAPE},
+    {"pids-limit", 0, SHAPE}, {"cap-add", 0, SHAPE},      {"cap-drop", 0, SHAPE},   {"storage-driver", 0, SHAPE},
+    {"direct", 0, COLD_FLAG},
+};
+#define OPTION_COUNT (sizeof OPTIONS / sizeof *OPTIONS)
+
+static bool takes_value(const struct option_row *row) { return row->class != FLAG && row->class != COLD_FLAG; }
+
+static int add_key(struct run_options *options, const char *format, ...) {
+  va_list list;
+  va_start(list, format);
+  size_t room = RUN_KEY_MAX - options->key_size;
+  int length = vsnprintf(options->key + options->key_size, room, format, list);
+  va_end(list);
+  if (length < 0 || (size_t)length >= room) return -ENOTSUP;
+  options->key_size += (unsigned)length;
+  return 0;
+}
+
+/* A number in the name of a value; the names live as long as the program. */
+static int add_numbered(struct run_options *options, const char *name, unsigned number, const char *text) {
+  char numbered[32];
+  snprintf(numbered, sizeof numbered, "%s.%u", name, number);
+  char *own = strdup(numbered);
+  return own ? values_set(&options->values, own, text) : -ENOMEM;
+}
+
+static bool is_name(const char *text, size_t max, const char *more) {
+  size_t length = strlen(text);
+  if (length == 0 || length > max || !isalnum((unsigned char)*text)) return false;
+  for (const char *at = text; *at; at++)
+    if (!isalnum((unsigned char)*at) && !strchr(more, *at)) return false;
+  return true;
+}
+
+/* NAME=VALUE, or NAME for the caller's own value, which may not be there: then the option counts for nothing. */
+static int read_variable(struct run_options *options, const char *text) {
+  const char *end = strchr(text, '=');
+  char assignment[4096];
+  size_t length = end ? (size_t)(end - text) : strlen(text);
+  for (size_t i = 0; i < length; i++)
+    if (isspace((unsigned char)text[i]) || (unsigned char)text[i] >= 0x80) return -ENOTSUP;
+  if (length == 0) return -ENOTSUP;
+  if (!end) {
+    const char *value = getenv(text);
+    if (!value) return 0;
+    int put = snprintf(assignment, sizeof assignment, "%s=%s", text, value);
+    if (put < 0 || (size_t)put >= sizeof assignment) return -ENOTSUP;
+    text = assignment;
+  }
+  int error = add_key(options, "env=%.*s\n", (int)length, text);
+  return error ? error : add_numbered(options, "env", options->variables++, text);
+}
+
+/* The path as the kernel knows it, by the descriptor that a launch would bind. */
+static int read_source(struct run_options *options, const char *source, const char **ret_kind) {
+  char link[48], path[4096], identity[64];
+  struct stat stat;
+  autoclose int fd = open(source, O_PATH | O_CLOEXEC);
+  if (fd < 0 || fstat(fd, &stat) < 0) return -ENOTSUP;
+  if (!S_ISDIR(stat.st_mode) && !S_ISREG(stat.st_mode)) return -ENOTSUP;
+  snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+  ssize_t length = readlink(link, path, sizeof path - 1);
+  if (length <= 0 || (size_t)length >= sizeof path - 1 || *path != '/') return -ENOTSUP;
+  path[length] = 0;
+  snprintf(identity, sizeof identity, "%llu:%llu", (unsigned long long)stat.st_dev, (unsigned long long)stat.st_ino);
+  *ret_kind = S_ISDIR(stat.st_mode) ? "directory" : "file";
+  int error = add_numbered(options, "volume", options->volumes, path);
+  if (!error) error = add_numbered(options, "volume-id", options->volumes, identity);
+  if (error) return error;
+  char name[32];
+  snprintf(name, sizeof name, "volume.%u", options->volumes);
+  options->sources[options->volumes++] = values_get(&options->values, name);
+  return 0;
+}
+
+/* SOURCE:DESTINATION[:WORDS]; what is odd about any of them is Node's to say. */
+static int read_volume(struct run_options *options, const char *text) {
+  char source[4096];
+  const char *colon = strchr(text, ':'), *kind = NULL;
+  if (!colon || colon == text || (size_t)(colon - text) >= sizeof source) return -ENOTSUP;
+  memcpy(source, text, (size_t)(colon - text));
+  source[colon - text] = 0;
+  /* Without a slash it could be a volume's name; `..` is taken away by its text in Node and by the kernel's walk here. */
+  if ((!strchr(source, '/') && *source != '.') || strstr(source, "..") || *source == '~') return -ENOTSUP;
+  int error = read_source(options, source, &kind);
+  return error ? error : add_key(options, "volume=%s:%s\n", kind, colon + 1);
+}
+
+static int take(struct run_options *options, const struct option_row *row, const char *value) {
+  switch (row->class) {
+    case FLAG: return add_key(options, "%s\n", row->name);
+    case SHAPE: return strchr(value, '\n') ? -ENOTSUP : add_key(options, "%s=%s\n", row->name, value);
+    case NAME:
+      options->name = value;
+      return is_name(value, 128, "_.-") ? 0 : -ENOTSUP;
+    case HOSTNAME:
+      options->hostname = value;
+      return is_name(value, 64, ".-") && isalnum((unsigned char)value[strlen(value) - 1]) ? 0 : -ENOTSUP;
+    case VARIABLE: return read_variable(options, value);
+    case VOLUME: return strchr(value, '\n') ? -ENOTSUP : read_volume(options, value);
+    case WORKDIR: {
+      int error = add_key(options, "workdir\n");
+      return error ? error : values_set(&options->values, "workdir", value);
+    }
+    case COLD_FLAG: return -ENOTSUP;
+  }
+  return -ENOTSUP;
+}
+
+/* --name, --name value, --name=value. Moves *argv over what it took. */
+static int read_long(struct run_options *options, char ***argv) {
+  const char *word = **argv + 2, *equals = strchr(word, '=');
+  size_t length = equals ? (size_t)(equals - word) : strlen(word);
+  for (size_t i = 0; i < OPTION_COUNT; i++) {
+    const struct option_row *row = &OPTIONS[i];
+    if (strncmp(row->name, word, length) != 0 || row->name[length]) continue;
+    if (!takes_value(row)) return equals ? -ENOTSUP : take(options, row, "");
+    if (equals) return take(options, row, equals + 1);
+    (*argv)++;
+    return **argv ? take(options, row, **argv) : -ENOTSUP;
+  }
+  return -ENOTSUP;
+}
+
+/* -it, -e value, -evalue. */
+static int read_short(struct run_options *options, char ***argv) {
+  for (const char *letter = **argv + 1; *letter; letter++) {
+    const struct option_row *row = NULL;
+    for (size_t i = 0; i < OPTION_COUNT && !row; i++)
+      if (OPTIONS[i].letter == *letter) row = &OPTIONS[i];
+    if (!row) return -ENOTSUP;
+    if (takes_value(row)) {
+      if (letter[1]) return take(options, row, letter + 1);
+      (*argv)++;
+      return **argv ? take(options, row, **argv) : -ENOTSUP;
+    }
+    int error = take(options, row, "");
+    if (error) return error;
+  }
+  return 0;
+}
+
+int run_options_read(char **argv, struct run_options *ret) {
+  for (; *argv && **argv == '-'; argv++) {
+    int error = -ENOTSUP;
+    if (strncmp(*argv, "--", 2) == 0 && (*argv)[2]) error = read_long(ret, &argv);
+    else if ((*argv)[1] && (*argv)[1] != '-') error = read_short(ret, &argv);
+    if (error || !*argv) return -ENOTSUP;
+  }
+  if (!*argv || strchr(*argv, '\n')) return -ENOTSUP;
+  int error = add_key(ret, "image=%s\n%s", *argv, argv[1] ? "command\n" : "");
+  for (char **word = argv + 1; *word && !error; word++) error = values_add(&ret->values, VALUE_COMMAND, *word);
+  return error ? -ENOTSUP : 0;
+}
+
+void run_options_print(void) {
+  for (size_t i = 0; i < OPTION_COUNT; i++) {
+    const struct option_row *row = &OPTIONS[i];
+    printf("--%s %c %s\n", row->name, row->letter ? row->letter : '-', takes_value(row) ? "value" : "flag");
+  }
+}

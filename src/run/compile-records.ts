@@ -1,0 +1,135 @@
+/** The books that a launch keeps on its container: directory, name, records, events; as ops of its plan. Pure. */
+import type { Op, Stage } from '../sys/launcher/ops.js';
+import { type JsonTemplate, jsonComposition, textComposition } from './json-template.js';
+import type { LabelBase } from './selinux.js';
+import type { ContainerSpec } from './spec.js';
+
+export type Add = (stage: Stage, origin: string, ...op: Op) => void;
+
+/** What the records say beside the specification, and where they are. */
+export interface Books {
+  store: string;
+  /** The user's spool of events. */
+  spool: string;
+  uid: number;
+  image: string;
+  labels?: LabelBase;
+}
+
+const directory = { argument: 'directory' } as const;
+const ORIGIN = 'container records';
+
+// Paths below the container's directory are texts that the launcher makes, so each is an argument of its own.
+const STATE = { argument: 'state-file' } as const;
+const RECORD = { argument: 'record-file' } as const;
+
+const namesOf = ({ store }: Books) => `${store}/names`;
+const pairsOf = ({ store }: Books) => `${store}/pairs`;
+
+function record(spec: ContainerSpec, books: Books): JsonTemplate {
+  return {
+    schema: 1,
+    id: { value: 'id' },
+    name: { value: 'name' },
+    image: books.image,
+    command: { list: spec.process.command ? spec.process.args : [...spec.process.args], given: spec.process.command },
+    created: { value: 'now' },
+    plan: { value: 'plan' },
+    storageDriver: spec.root.driver,
+    readOnly: spec.root.readOnly,
+    limits: { ...spec.limits },
+    ...(books.labels ? { label: { value: 'process-label' } } : {}),
+  };
+}
+
+function compileLabels(books: Books, add: Add): void {
+  if (!books.labels) return;
+  const { user, role, pair } = books.labels;
+  const [low, high] = pair.map(String);
+  const types = [`${user}:${role}:container_t:`, `${user}:object_r:container_file_t:`] as const;
+  add('host', 'SELinux', 'label-pair', pairsOf(books), ...types, low ?? '', high ?? '');
+}
+
+/** Before all else: a name that is taken must stop the launch before anything is made. */
+export function compileCreation(spec: ContainerSpec, books: Books, add: Add): void {
+  add('host', ORIGIN, 'make-directory', directory, 0o700);
+  add('host', '--name', 'claim', namesOf(books), { argument: 'name' }, { argument: 'id' });
+  // The root's mode is the upper directory's.
+  add('host', ORIGIN, 'make-directory', { argument: 'upper' }, 0o755);
+  for (const part of ['work', 'merged'] as const) add('host', ORIGIN, 'make-directory', { argument: part }, 0o700);
+  const hosts = [
+    '127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost\n127.0.1.1\t',
+    { value: 'hostname' },
+    '\n',
+  ] as const;
+  add('host', '/etc/hosts', 'write-file', { argument: 'hosts' }, 0o644, textComposition(hosts));
+  const hostname = textComposition([{ value: 'hostname' }, '\n']);
+  add('host', '/etc/hostname', 'write-file', { argument: 'hostname-file' }, 0o644, hostname);
+  compileLabels(books, add);
+  add('host', ORIGIN, 'write-file', STATE, 0o600, jsonComposition({ status: 'created' }));
+  add('host', ORIGIN, 'write-file', RECORD, 0o600, jsonComposition(record(spec, books)));
+}
+
+function event(books: Books, fields: Record<string, JsonTemplate>): JsonTemplate {
+  return {
+    schema: 1,
+    time: { value: 'now' },
+    category: 'lifecycle',
+    severity: 'info',
+    origin: 'self',
+    uid: books.uid,
+    pid: { number: 'pid' },
+    container: { id: { value: 'id' }, name: { value: 'name' }, image: books.image.slice(0, 256) },
+    plan: { value: 'plan' },
+    ...fields,
+  };
+}
+
+/** Beside the payload that has begun. */
+export function compileStart(spec: ContainerSpec, books: Books, add: Add): void {
+  const state = {
+    status: 'running',
+    pid: { number: 'pid' },
+    startTime: { value: 'start-time' },
+    startedAt: { value: 'now' },
+  };
+  add('started', ORIGIN, 'write-file', STATE, 0o600, jsonComposition(state as JsonTemplate));
+  const warnings = spec.warnings.join('; ').slice(0, 1024);
+  const details = {
+    command: { words: spec.process.args, given: spec.process.command, most: 256 },
+    pid: { number: 'pid' },
+    storageDriver: spec.root.driver,
+    ...(books.labels ? { label: { value: 'process-label' } } : {}),
+    ...(warnings === '' ? {} : { warnings }),
+  } as JsonTemplate;
+  const message: JsonTemplate = { text: ['container ', { value: 'name' }, ' started'] };
+  const started = event(books, { action: 'container.start', outcome: 'success', message, details });
+  add('started', 'audit trail', 'append-line', books.spool, 0o600, jsonComposition(started));
+}
+
+function compileRemoval(books: Books, stage: 'exited' | 'failed', origin: string, add: Add): void {
+  add(stage, origin, 'remove', directory);
+  add(stage, origin, 'release', namesOf(books), { argument: 'name' });
+  if (books.labels) add(stage, origin, 'release', pairsOf(books), { argument: 'label-index' });
+}
+
+/** After a payload that ran; and after a launch that did not come so far, which leaves nothing. */
+export function compileEnd(spec: ContainerSpec, books: Books, add: Add): void {
+  const state = {
+    status: 'exited',
+    startedAt: { value: 'started-at' },
+    finishedAt: { value: 'now' },
+    exitCode: { number: 'exit-code' },
+  } as JsonTemplate;
+  if (spec.remove) compileRemoval(books, 'exited', '--rm', add);
+  else add('exited', ORIGIN, 'write-file', STATE, 0o600, jsonComposition(state));
+  const message: JsonTemplate = {
+    text: ['container ', { value: 'name' }, ' ended with status ', { value: 'exit-code' }],
+  };
+  const details = { exitCode: { number: 'exit-code' } } as JsonTemplate;
+  const ended = event(books, { action: 'container.exit', outcome: { value: 'outcome' }, message, details });
+  add('exited', 'audit trail', 'append-line', books.spool, 0o600, jsonComposition(ended));
+  if (spec.controllers.length > 0) add('exited', 'cgroup', 'cgroup-remove', { argument: 'scope' });
+  compileRemoval(books, 'failed', ORIGIN, add);
+  if (spec.controllers.length > 0) add('failed', 'cgroup', 'cgroup-remove', { argument: 'scope' });
+}

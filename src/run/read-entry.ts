@@ -1,0 +1,76 @@
+/** An entry of the plan cache back to a plan, for the words about a launch that failed without Node. Pure. */
+import { IsoError } from '../lib/errors.js';
+import {
+  type LaunchPlan,
+  OPS,
+  type Op,
+  type OpName,
+  type PlannedOp,
+  type RunValues,
+  type Stage,
+} from '../sys/launcher/ops.js';
+import { decodeTokens } from '../sys/wire.js';
+
+const invalid = (why: string) => new IsoError('plan.invalid', 'cannot read the plan of this launch', why);
+
+/** Takes tokens one after the other; the front has checked the entry, and wrote the rest itself. */
+function reader(bytes: Buffer) {
+  const tokens = decodeTokens(bytes);
+  if (!tokens) throw invalid('it is cut off');
+  let at = 0;
+  const raw = (): Buffer => {
+    const token = tokens[at];
+    if (token === undefined) throw invalid('it is cut off');
+    at += 1;
+    return token;
+  };
+  const text = () => raw().toString('utf8');
+  const list = <T>(one: () => T): T[] => Array.from({ length: Number(text()) }, one);
+  return { raw, text, list };
+}
+
+type Reader = ReturnType<typeof reader>;
+
+function readArgument(type: string, { raw, text }: Reader): unknown {
+  if (type === 'b') return raw();
+  const token = text();
+  if (type === 'c') return { parts: [token] };
+  if (type === 'n') return Number.isSafeInteger(Number(token)) ? Number(token) : BigInt(token);
+  return token.startsWith('$') ? { argument: token.slice(1) } : token.slice(1);
+}
+
+function readOp(from: Reader): Omit<PlannedOp, 'origin'> {
+  const [stage, name] = [from.text(), from.text()];
+  const row = OPS[name as OpName];
+  if (!row) throw invalid(`there is no op ${name}`);
+  const types = row[0] === '-' ? '' : row[0];
+  return { stage: stage as Stage, op: [name, ...[...types].map((type) => readArgument(type, from))] as unknown as Op };
+}
+
+function readPlan(bytes: Buffer): Omit<PlannedOp, 'origin'>[] {
+  const from = reader(bytes);
+  from.text();
+  return from.list(() => readOp(from));
+}
+
+export function readEntry(bytes: Buffer): LaunchPlan {
+  const from = reader(bytes);
+  const pair = () => [from.text(), from.text()];
+  from.text();
+  from.text();
+  from.list(pair);
+  from.list(pair);
+  from.list(from.text);
+  for (let part = 0; part < 3; part += 1) from.text();
+  from.list(from.text);
+  from.list(pair);
+  const ops = readPlan(from.raw());
+  const origins = from.list(from.text);
+  return ops.map((op, index) => ({ ...op, origin: origins[index] ?? '' }));
+}
+
+/** Values as the front writes them: count, then name and text of each. */
+export function readValues(bytes: Buffer): RunValues {
+  const from = reader(bytes);
+  return from.list(() => [from.text(), from.text()] as const);
+}

@@ -1,0 +1,100 @@
+/**
+ * Compiled plans for the native front, which launches a run of the same shape without starting Node. The format is told in
+ * native/entry.h. An entry holds as long as everything that it was compiled from is as it was, which the front looks at.
+ */
+import { chmodSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { hasErrno } from '../lib/errors.js';
+import { encodePlan } from '../sys/launcher/encode.js';
+import { encodeTokens } from '../sys/wire.js';
+import { constantsOf, type PreparedRun, type RunSources } from './prepare.js';
+
+/** A change within the resolution of a file system's clock could go unseen. */
+const SETTLED_NS = 2_000_000_000n;
+const MAX_ENTRIES = 256;
+
+interface Stamp {
+  text: string;
+  changed: bigint;
+}
+
+function stampOf(path: string): Stamp {
+  try {
+    const { dev, ino, size, mtimeNs, ctimeNs } = statSync(path, { bigint: true });
+    // A file's ctime is never older than its content: it changes with everything (inode(7)).
+    return { text: [dev, ino, size, mtimeNs, ctimeNs].join(':'), changed: ctimeNs };
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT', 'ENOTDIR')) return { text: '-', changed: 0n };
+    throw error;
+  }
+}
+
+function readKernelText(path: string): string {
+  try {
+    return readFileSync(path, 'latin1');
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT', 'EINVAL', 'EACCES')) return '';
+    throw error;
+  }
+}
+
+/** FNV-1a, 64 bits: the front has the same. Equal names do no harm, since the key is in the entry. */
+export function entryName(key: string): string {
+  let hash = 0xcbf29ce484222325n;
+  for (const byte of Buffer.from(key)) hash = ((hash ^ BigInt(byte)) * 0x100000001b3n) & 0xffffffffffffffffn;
+  return hash.toString(16).padStart(16, '0');
+}
+
+function encodeEntry(key: string, prepared: PreparedRun, stamps: ReadonlyMap<string, Stamp>): Buffer {
+  const { spec, plan, sources, room } = prepared;
+  const texts = sources.texts.map((path) => [path, readKernelText(path)] as const);
+  const constants = constantsOf(prepared);
+  const list = (items: readonly (string | readonly string[])[]) => [items.length, ...items.flat()];
+  return encodeTokens([
+    ...['ISOENTRY1', key],
+    ...list([...stamps].map(([path, { text }]) => [path, text])),
+    ...list(texts),
+    ...list(sources.hidden),
+    ...[room.refuse, room.home, room.tree],
+    ...list(spec.warnings),
+    ...list(constants.map(([name, text]) => [name, text])),
+    encodePlan(plan),
+    ...list(plan.map(({ origin }) => origin)),
+  ]);
+}
+
+function collectStamps({ files }: RunSources, before: bigint): Map<string, Stamp> | undefined {
+  const stamps = new Map([...new Set(files)].map((path) => [path, stampOf(path)]));
+  const isSettled = [...stamps.values()].every(({ changed }) => changed < before - SETTLED_NS);
+  return isSettled ? stamps : undefined;
+}
+
+/** Room for shapes of runs that come again: when there are too many, all are made anew. */
+function sweep(folder: string): void {
+  const names = readdirSync(folder);
+  if (names.length < MAX_ENTRIES) return;
+  for (const name of names) rmSync(join(folder, name), { force: true });
+}
+
+/**
+ * Keeps a plan for the next run with the same key, unless what it was compiled from is so young that a change could go
+ * unseen. `since`: when the compilation began, in milliseconds. A plan that cannot be kept is no failure of the run.
+ */
+export function storePlan(key: string, prepared: PreparedRun, since: number): void {
+  if (prepared.spec.volumes.some(({ masks }) => masks.length > 0)) return;
+  const stamps = collectStamps(prepared.sources, BigInt(since) * 1_000_000n);
+  if (!stamps) return;
+  const folder = join(prepared.session, 'plans');
+  const file = join(folder, entryName(key));
+  const fresh = `${file}.${process.pid}`;
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    chmodSync(prepared.session, 0o700);
+    sweep(folder);
+    writeFileSync(fresh, encodeEntry(key, prepared, stamps), { mode: 0o600, flag: 'wx' });
+    renameSync(fresh, file);
+  } catch (error) {
+    rmSync(fresh, { force: true });
+    if (!hasErrno(error, 'ENOSPC', 'EDQUOT', 'EROFS', 'EACCES', 'EPERM', 'EEXIST', 'ENOENT')) throw error;
+  }
+}
