@@ -30,8 +30,11 @@ void launch_init(struct launch *launch) {
 /* Under SELinux a descriptor that the payload may not use becomes its null device at exec, and output is lost in silence. */
 static int label_pipes(struct launch *launch, const char *context) {
   int error = 0;
-  for (int stream = 0; *context && stream < 3 && !error; stream++)
-    if (launch->pipe[stream][1] >= 0) error = label_file(launch->pipe[stream][1], context);
+  for (int stream = 0; *context && stream < 3 && !error; stream++) {
+    /* A session was sent the payload's end alone; either end is the pipe. */
+    int fd = launch->pipe[stream][1] >= 0 ? launch->pipe[stream][1] : launch->pipe[stream][0];
+    if (fd >= 0) error = label_file(fd, context);
+  }
   return error;
 }
 
