@@ -58,7 +58,7 @@ async function explainLaunch(): Promise<void> {
   const { conclude } = await import('../run/run-container.js');
   const plan = readEntry(readFileSync(3));
   const outcome = readOutcome(plan, readFileSync(4), `status ${process.env.ISO_RUN_STATUS}`);
-  process.exitCode = await conclude(plan, readValues(readFileSync(5)), outcome);
+  process.exitCode = await conclude(plan, readValues(readFileSync(5)), { outcome, direct: false });
 }
 
 async function plan(image: string, command: string[], flags: RunFlags, json: boolean): Promise<void> {

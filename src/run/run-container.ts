@@ -1,6 +1,7 @@
 /** One container from start to end. The launcher keeps its books (compile-records.ts); what went wrong is told here. */
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { constants } from 'node:os';
+import { join } from 'node:path';
 import { readOwnIdentity } from '../facts/own-identity.js';
 import type { IsoError } from '../lib/errors.js';
 import { explainFailure, explainLoss } from '../sys/launcher/explain.js';
@@ -50,13 +51,20 @@ function needsScope(outcome: LaunchOutcome): boolean {
   return outcome.kind === 'failed' && outcome.failure.index === 0 && outcome.failure.errno === constants.errno.EAGAIN;
 }
 
-async function launchRun(prepared: PreparedRun, values: RunValues, direct: boolean): Promise<LaunchOutcome> {
+interface Launched {
+  outcome: LaunchOutcome;
+  /** Nothing of the container outlives its launcher. */
+  direct: boolean;
+}
+
+async function launchRun(prepared: PreparedRun, values: RunValues, direct: boolean): Promise<Launched> {
   const streams = 'inherit';
   if (!direct) {
     const outcome = await launch(prepared.plan, { values, streams, direct });
-    if (!needsScope(outcome)) return outcome;
+    if (!needsScope(outcome)) return { outcome, direct };
   }
-  return launch(prepared.plan, { values, streams, direct: true, ...scopeOf(prepared, textOf(values, 'id')) });
+  const scope = scopeOf(prepared, textOf(values, 'id'));
+  return { outcome: await launch(prepared.plan, { values, streams, direct: true, ...scope }), direct: true };
 }
 
 /** The payload's files are the user's from the moment it ran, however it ended. */
@@ -79,15 +87,31 @@ function recordFailure(values: RunValues, outcome: LaunchOutcome, error: IsoErro
   });
 }
 
+/** What the books say, for a launcher that was killed before it could say anything. */
+function hasBegun(path: string): boolean {
+  try {
+    return !readFileSync(join(path, 'state.json'), 'utf8').includes('"created"');
+  } catch {
+    return false;
+  }
+}
+
+/** Whether the container is to be taken away. One of a session goes on without its launcher, and is the monitor's to remove. */
+function isRemoved(plan: LaunchPlan, { outcome, direct }: Launched, path: string): boolean {
+  if (outcome.kind === 'died' && !direct) return false;
+  const ran = didRun(outcome) || (outcome.kind === 'died' && hasBegun(path));
+  return !ran || plan.some(({ stage, op }) => stage === 'exited' && op[0] === 'remove');
+}
+
 /**
  * The exit status of a launch that has ended. @throws IsoError when the payload did not start (then nothing of it is left),
  * when its end is not known or its output was lost
  */
-export async function conclude(plan: LaunchPlan, values: RunValues, outcome: LaunchOutcome): Promise<number> {
+export async function conclude(plan: LaunchPlan, values: RunValues, launched: Launched): Promise<number> {
+  const { outcome } = launched;
   const path = containerDirectory(textOf(values, 'store'), textOf(values, 'id'));
-  const isRemoved = !didRun(outcome) || plan.some(({ stage, op }) => stage === 'exited' && op[0] === 'remove');
   // The launcher cleans up after itself, unless it was killed or a tree is deeper than it walks.
-  if (isRemoved && existsSync(path)) await removeContainerDirectory(readOwnIdentity(), path);
+  if (isRemoved(plan, launched, path) && existsSync(path)) await removeContainerDirectory(readOwnIdentity(), path);
   if (outcome.kind !== 'exited') {
     const error = explainFailure(plan, outcome, values);
     recordFailure(values, outcome, error);

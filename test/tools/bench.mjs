@@ -1,6 +1,6 @@
 // `npm run bench -- NAME [--json] [--rounds N]`: our command and its peers, interleaved, medians and ratios.
 // Uses what was built into dist/, put where an ordinary user can read it, as a user made for this run.
-import { chmodSync, cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { launch, startup } from '../bench/launch.mjs';
 import { provision } from '../bench/provision.mjs';
@@ -26,25 +26,11 @@ function parseArguments(args) {
   return { json, rounds, name };
 }
 
-/** The toolkit as the package lays it out, in `place`: the front is compiled for that directory. */
+/** The toolkit as the package lays it out, in `place`: the commands are links to the front, beside which all else lies. */
 function stageToolkit(place) {
   cpSync(join(root, 'dist'), place, { recursive: true });
-  const define = `-DISO_LIB_DIR="${place}"`;
   mkdirSync(join(place, 'bin'));
-  for (const name of ['iso-run', 'iso-setup', 'iso-audit']) {
-    const out = join(place, 'bin', name);
-    run('gcc', [
-      '-O2',
-      '-D_GNU_SOURCE',
-      '-std=c17',
-      '-static-pie',
-      '-fPIE',
-      define,
-      '-o',
-      out,
-      join(root, 'native/front.c'),
-    ]);
-  }
+  for (const name of ['iso-run', 'iso-setup', 'iso-audit']) symlinkSync('../iso-front', join(place, 'bin', name));
   chmodSync(place, 0o755);
 }
 

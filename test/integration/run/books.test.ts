@@ -45,7 +45,7 @@ describe('categories', () => {
     const types = ['u:r:container_t:', 'u:object_r:container_file_t:'] as const;
     const [low, high] = [String(pair[0]), String(pair[1])];
     const file = join(place, 'labels');
-    mkdirSync(join(place, 'containers', id));
+    mkdirSync(join(place, 'containers', id), { recursive: true });
     const ops: Op[] = [
       ['label-pair', join(place, 'pairs'), ...types, low, high],
       ['write-file', file, 0o600, labels],

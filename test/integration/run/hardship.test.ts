@@ -3,7 +3,7 @@ import { mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { until } from '../until.js';
-import { makeRunUser, pidsOf, type RunUser } from './run-user.js';
+import { makeRunUser, pidsOf, type RunUser, signalOne } from './run-user.js';
 
 let user: RunUser;
 beforeAll(async () => {
@@ -20,7 +20,7 @@ describe('a launcher that is killed', () => {
     const direct = comm === 'iso-outer' ? ['--direct'] : [];
     const child = user.start(['run', ...direct, ...args, 'base', 'sh', '-c', script]);
     await new Promise((resolve) => child.stdout?.once('data', resolve));
-    process.kill(pidsOf(user, comm)[0] ?? 0, 'SIGKILL');
+    signalOne(user, comm, 'SIGKILL');
     return new Promise((resolve) => child.on('close', resolve));
   };
 

@@ -105,6 +105,13 @@ export function pidsOf(user: ThrowawayUser, comm: string): number[] {
   }
 }
 
+/** Sends a signal to the first process of the user that has this name; there must be one: 0 would be the test itself. */
+export function signalOne(user: ThrowawayUser, comm: string, signal: NodeJS.Signals): void {
+  const [pid] = pidsOf(user, comm);
+  if (pid === undefined) throw new Error(`no process of ${user.name} is called ${comm}`);
+  process.kill(pid, signal);
+}
+
 /** Gives a file or directory to the user. */
 export function giveTo(user: ThrowawayUser, path: string): void {
   chownSync(path, user.uid, user.uid);

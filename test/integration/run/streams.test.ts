@@ -3,7 +3,7 @@ import { closeSync, constants, openSync, readFileSync, writeFileSync } from 'nod
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { until } from '../until.js';
-import { giveTo, makeRunUser, pidsOf, type RunUser } from './run-user.js';
+import { giveTo, makeRunUser, pidsOf, type RunUser, signalOne } from './run-user.js';
 
 let user: RunUser;
 beforeAll(async () => {
@@ -114,7 +114,8 @@ describe('the terminal', () => {
     const child = user.start(['run', '--rm', '-it', 'base', 'yes']);
     child.stdout?.once('data', () => child.stdout?.destroy());
     await new Promise((resolve) => child.on('exit', resolve));
-    expect(pidsOf(user, 'iso-monitor')).toEqual([]);
+    await until(() => pidsOf(user, 'iso-monitor').length === 0);
+    expect(pidsOf(user, 'yes')).toEqual([]);
   });
 
   it('that is full does not keep signals from the payload', async () => {
@@ -126,7 +127,7 @@ describe('the terminal', () => {
     });
     await until(() => pidsOf(user, 'yes').length === 1);
     await new Promise((resolve) => setTimeout(resolve, 1000));
-    process.kill(pidsOf(user, 'iso-outer')[0] ?? 0, 'SIGTERM');
+    signalOne(user, 'iso-outer', 'SIGTERM');
     await until(() => pidsOf(user, 'yes').length === 0);
     expect(pidsOf(user, 'iso-outer')).toHaveLength(1);
     child.stdout?.resume();
@@ -191,11 +192,11 @@ describe('signals', () => {
   it('that kill the launcher leave a container of the session running, and a later end is recorded', async () => {
     const child = user.start(['run', '--name', 'on', 'base', 'sleep', '1000'], 'ignore');
     await until(() => pidsOf(user, 'sleep').length === 1);
-    process.kill(pidsOf(user, 'iso-outer')[0] ?? 0, 'SIGKILL');
+    signalOne(user, 'iso-outer', 'SIGKILL');
     await new Promise((resolve) => child.on('close', resolve));
     const list = async () => JSON.parse((await user.isoRun(['ps', '-a', '--json'])).stdout);
     expect(await list()).toMatchObject([{ name: 'on', running: true }]);
-    process.kill(pidsOf(user, 'sleep')[0] ?? 0, 'SIGKILL');
+    signalOne(user, 'sleep', 'SIGKILL');
     await until(() => pidsOf(user, 'iso-monitor').length === 0);
     expect(await list()).toMatchObject([{ name: 'on', running: false, exitCode: 137 }]);
     await user.isoRun(['rm', 'on']);
@@ -204,7 +205,7 @@ describe('signals', () => {
   it('leave nothing running when the launcher of a direct run is killed', async () => {
     const child = user.start(['run', '--direct', '--rm', 'base', 'sleep', '1000'], 'ignore');
     await until(() => pidsOf(user, 'sleep').length === 1);
-    process.kill(pidsOf(user, 'iso-outer')[0] ?? 0, 'SIGKILL');
+    signalOne(user, 'iso-outer', 'SIGKILL');
     await new Promise((resolve) => child.on('close', resolve));
     await until(
       () => [...pidsOf(user, 'sleep'), ...pidsOf(user, 'iso-monitor'), ...pidsOf(user, 'fuse-overlayfs')].length === 0,

@@ -19,7 +19,7 @@ import { createProgram } from '../../../src/cli/main.js';
 import { addRunOptions } from '../../../src/cli/run-options.js';
 import { installed } from '../../../src/sys/install.js';
 import { until } from '../until.js';
-import { makeRunUser, pidsOf, type RunUser } from './run-user.js';
+import { makeRunUser, pidsOf, type RunUser, signalOne } from './run-user.js';
 
 let user: RunUser;
 let front: string;
@@ -226,12 +226,12 @@ describe('the session', () => {
     prepare('--rm', 'base', 'true');
     const child = user.spawn([front, 'run', '--name', 'stays', 'base', 'sleep', '1000'], { stdio: 'ignore' });
     await until(() => pidsOf(user, 'sleep').length === 1);
-    process.kill(pidsOf(user, 'iso-session')[0] ?? 0, 'SIGKILL');
+    signalOne(user, 'iso-session', 'SIGKILL');
     expect(any(['--rm', 'base', 'echo', 'again']).stdout).toBe('again\n');
     expect(pidsOf(user, 'iso-session')).toHaveLength(1);
     expect(JSON.parse((await user.isoRun(['ps', '--json'])).stdout)).toMatchObject([{ name: 'stays', running: true }]);
-    process.kill(pidsOf(user, 'sleep')[0] ?? 0, 'SIGTERM');
-    process.kill(pidsOf(user, 'sleep')[0] ?? 0, 'SIGKILL');
+    signalOne(user, 'sleep', 'SIGTERM');
+    signalOne(user, 'sleep', 'SIGKILL');
     expect(await new Promise((resolve) => child.on('close', resolve))).toBe(137);
     await user.isoRun(['rm', 'stays']);
   });
