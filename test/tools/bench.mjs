@@ -130,6 +130,8 @@ await main(async () => {
     }));
     print(rows, json);
   } finally {
+    // Ends the session that the runs have left, without which userdel would mind its processes.
+    run(join(place, 'bin/iso-setup'), ['remove', USER], { quiet: true, env: ENV, cwd: '/', accept: [0, 66] });
     run('userdel', ['--remove', USER], { quiet: true, accept: [0, 12] });
     rmSync(place, { recursive: true, force: true });
   }
