@@ -14,7 +14,8 @@
 #define ENTRY_MAGIC "ISOENTRY1"
 #define MAX_ITEMS 4096
 
-void entry_name(const char *key, char ret_name[17]) {
+/* Name of the file for a key. The key itself is in the entry, so that equal names do no harm. */
+static void entry_name(const char *key, char ret_name[17]) {
   /* FNV-1a, 64 bits. */
   unsigned long long hash = 0xcbf29ce484222325ull;
   for (const unsigned char *at = (const unsigned char *)key; *at; at++) hash = (hash ^ *at) * 0x100000001b3ull;

@@ -32,6 +32,3 @@ int entry_open(int plans_fd, const char *key, struct entry *ret);
 
 /* True when this path, real, shows nothing that is hidden and lies in nothing that is. */
 bool entry_may_show(const struct entry *entry, const char *path);
-
-/* Name of the file for a key. The key itself is in the entry, so that equal names do no harm. */
-void entry_name(const char *key, char ret_name[17]);

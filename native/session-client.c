@@ -1,5 +1,4 @@
 #include "session-client.h"
-#include "lib-dir.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,11 +14,14 @@
 #include <sys/un.h>
 #include <time.h>
 
+#include "lib-dir.h"
+
 #define START_TRIES 100
 #define START_WAIT_NS 5000000 /* 5 ms */
 #define ANSWER_MS 10000
 
-int send_fds(int socket_fd, const void *bytes, size_t size, const int *fds, unsigned count) {
+/* A message with descriptors. 0 or -errno. */
+static int send_fds(int socket_fd, const void *bytes, size_t size, const int *fds, unsigned count) {
   union {
     struct cmsghdr header;
     char bytes[CMSG_SPACE(SESSION_MAX_FDS * sizeof(int))];

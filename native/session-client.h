@@ -25,8 +25,5 @@ struct session_request {
  * has been done: the launch has to be a direct one. The maps are those of the user namespace that the plan asks for. */
 int session_launch(struct launch *launch, const char *uid_map, const char *gid_map);
 
-/* Sends a message of one struct with descriptors. 0 or -errno. */
-int send_fds(int socket_fd, const void *bytes, size_t size, const int *fds, unsigned count);
-
 /* Opens a directory that belongs to this user and to nobody else, made when it is absent. Descriptor or -errno. */
 int open_private(const char *path);

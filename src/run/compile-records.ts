@@ -32,7 +32,7 @@ function record(spec: ContainerSpec, books: Books): JsonTemplate {
     id: { value: 'id' },
     name: { value: 'name' },
     image: books.image,
-    command: { list: spec.process.command ? spec.process.args : [...spec.process.args], given: spec.process.command },
+    command: { list: spec.process.args, given: spec.process.command },
     created: { value: 'now' },
     plan: { value: 'plan' },
     storageDriver: spec.root.driver,
