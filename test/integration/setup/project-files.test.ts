@@ -8,6 +8,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -136,10 +137,16 @@ describe('another program that holds a lock', () => {
     const args = ['--reuid', '65533', '--clear-groups', 'sh', '-c', `exec 9<"$0"; flock 9; ${script}`, etc('projid')];
     const holder = spawn('setpriv', args, { stdio: ['pipe', 'pipe', 'inherit'] });
     await once(holder.stdout, 'data');
-    const since = performance.now();
-    expect(await addProjects(root, [alice])).toEqual(new Map());
-    expect(performance.now() - since).toBeLessThan(5000);
-    expect(read('projid')).toBe(`db:42\n${ALICE.projid}\n`);
+    // From another pid namespace the holder may be a tool of root's that cannot be seen.
+    if (readlinkSync('/proc/self/ns/pid') === 'pid:[4026531836]') {
+      const since = performance.now();
+      expect(await addProjects(root, [alice])).toEqual(new Map());
+      expect(performance.now() - since).toBeLessThan(5000);
+      expect(read('projid')).toBe(`db:42\n${ALICE.projid}\n`);
+    } else {
+      await expect(addProjects(root, [alice])).rejects.toMatchObject({ code: 'lock.held' });
+      expect(read('projid')).toBe('db:42\n');
+    }
     holder.stdin.end('\n');
   });
 });
