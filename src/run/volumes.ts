@@ -2,7 +2,7 @@
 import { posix } from 'node:path';
 import type { VolumeFacts } from '../facts/volumes.js';
 import { IsoError } from '../lib/errors.js';
-import type { Volume } from './options.js';
+import type { Volume } from './options/volumes.js';
 
 export interface BoundVolume {
   /** Its number among the volumes of the command line. */

@@ -1,15 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  parseCpus,
-  parseEnv,
-  parseHostname,
-  parseMemory,
-  parseName,
-  parsePids,
-  parseRunOptions,
-  parseVolume,
-} from '../../../src/run/options.js';
+import { parseEnv } from '../../../src/run/options/environment.js';
+import { parseCpus, parseMemory, parsePids } from '../../../src/run/options/limits.js';
+import { parseHostname, parseName } from '../../../src/run/options/names.js';
+import { parseVolume } from '../../../src/run/options/volumes.js';
+import { parseRunOptions } from '../../../src/run/options.js';
 
 describe('parseVolume', () => {
   it('reads source, destination and options; relative sources count from the working directory', () => {

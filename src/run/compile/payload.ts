@@ -1,0 +1,26 @@
+/** What the payload is when it begins: ids, capabilities, filters, arguments, environment. Pure. */
+import { capabilityMask } from '../capabilities.js';
+import type { Add } from '../compile-records.js';
+import { type ContainerSpec, DEFAULT_PATH } from '../spec.js';
+
+const SECCOMP_FILTER_FLAG_LOG = 2;
+
+/** The order is the kernel's: bounding set, groups, ids with kept capabilities, capability sets, no_new_privs, filter. */
+export function compileProcess(spec: ContainerSpec, add: Add): void {
+  const { user, capabilities, cwd, args, command, env } = spec.process;
+  const mask = capabilityMask(capabilities);
+  add('container', 'capabilities', 'cap-bound', mask);
+  add('container', '--user', 'groups', user.groups.join(','));
+  add('container', '--user', 'ids', user.uid, user.gid);
+  // As execve would have it: only root keeps capabilities; nothing is inheritable or ambient.
+  const held = user.uid === 0 ? mask : 0n;
+  add('container', 'capabilities', 'caps', held, held, 0n, 0n);
+  add('container', '--workdir', 'chdir', cwd);
+  add('container', 'no_new_privs', 'no-new-privs');
+  add('container', 'seccomp profile', 'seccomp', SECCOMP_FILTER_FLAG_LOG, spec.seccomp.main);
+  add('container', 'seccomp profile', 'seccomp', 0, spec.seccomp.quiet);
+  for (const value of args) add('container', 'command', 'arg', value);
+  if (command) add('container', 'command', 'args');
+  for (const { name, assignment } of env) add('container', `--env ${name}`, 'env', assignment);
+  add('container', 'command', 'exec', env.find(({ name }) => name === 'PATH')?.assignment ?? DEFAULT_PATH);
+}

@@ -1,0 +1,12 @@
+/** Names that a run gives. Pure. */
+import { refuse } from './refuse.js';
+
+export function parseName(text: string): string {
+  if (/^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}$/.test(text)) return text;
+  throw refuse(`--name ${text}`, 'a name has letters, digits, _ . and -, and begins with a letter or digit');
+}
+
+export function parseHostname(text: string): string {
+  if (/^[a-zA-Z0-9]([a-zA-Z0-9.-]{0,62}[a-zA-Z0-9])?$/.test(text)) return text;
+  throw refuse(`--hostname ${text}`, 'a host name has up to 64 letters, digits, dots and hyphens');
+}
