@@ -132,7 +132,7 @@ static void print_warnings(void) {
   struct wire wire = entry.warnings;
   const char *text = NULL;
   uint64_t count = 0;
-  if (!isatty(2) || wire_text(&wire, &text) || wire_number(text, &count)) return;
+  if (options.quiet || !isatty(2) || wire_text(&wire, &text) || wire_number(text, &count)) return;
   for (uint64_t i = 0; i < count && !wire_text(&wire, &text); i++) (void)dprintf(2, "iso-run: warning: %s\n", text);
 }
 

@@ -88,8 +88,8 @@ int main(int argc, char **argv) {
     return 0;
   }
   clean_environment(environ);
-  /* node --jitless --no-expose-wasm BUNDLE ARGUMENT... NULL: three entries more than we got. */
-  char **arguments = calloc((size_t)argc + 4, sizeof(char *));
+  /* node --jitless --no-expose-wasm -- BUNDLE ARGUMENT... NULL: four entries more than we got. */
+  char **arguments = calloc((size_t)argc + 5, sizeof(char *));
   if (!arguments) {
     print_failure(command->name, "cannot start " NODE, strerror(ENOMEM), "pass fewer arguments", "os.failed");
     return command->exit_unavailable;
@@ -103,6 +103,8 @@ int main(int argc, char **argv) {
   }
   char bundle[4096];
   if (lib_path(command->bundle, sizeof bundle, bundle)) return command->exit_unavailable;
+  /* Node 20 takes an --env-file from anywhere before this, from behind its program too. */
+  arguments[count++] = (char *)"--";
   arguments[count++] = bundle;
   if (argc > 2 && strcmp(argv[1], "run") == 0 && strcmp(command->name, "iso-run") == 0) {
     arguments[count] = (char *)"explain-launch";

@@ -12,8 +12,9 @@
 
 #include "sync.h"
 
-/* SHAPE: name and value are part of the key. The others are values, as far as their own reader says. */
-enum option_class { FLAG, SHAPE, NAME, HOSTNAME, VARIABLE, VOLUME, WORKDIR, COLD_FLAG };
+/* SHAPE: name and value are part of the key. COLD: Node reads more than the option itself. The others are values, as far as
+ * their own reader says. */
+enum option_class { FLAG, SHAPE, NAME, HOSTNAME, VARIABLE, LABEL, VOLUME, MOUNT, WORKDIR, QUIET, COLD, COLD_FLAG };
 
 struct option_row {
   const char *name;
@@ -22,15 +23,56 @@ struct option_row {
 };
 
 static const struct option_row OPTIONS[] = {
-    {"rm", 0, FLAG},          {"interactive", 'i', FLAG}, {"tty", 't', FLAG},       {"read-only", 0, FLAG},
-    {"volume", 'v', VOLUME},  {"env", 'e', VARIABLE},     {"workdir", 'w', WORKDIR}, {"user", 'u', SHAPE},
-    {"name", 0, NAME},        {"hostname", 0, HOSTNAME},  {"memory", 0, SHAPE},     {"cpus", 0, SHAPE},
-    {"pids-limit", 0, SHAPE}, {"cap-add", 0, SHAPE},      {"cap-drop", 0, SHAPE},   {"storage-driver", 0, SHAPE},
+    /* The container. */
+    {"rm", 0, FLAG},
+    {"name", 0, NAME},
+    {"label", 'l', LABEL},
+    {"label-file", 0, COLD},
+    {"stop-signal", 0, SHAPE},
+    {"stop-timeout", 0, SHAPE},
+    {"quiet", 'q', QUIET},
+    {"storage-driver", 0, SHAPE},
+    {"pull", 0, SHAPE},
+    {"platform", 0, SHAPE},
     {"direct", 0, COLD_FLAG},
+    /* The payload. */
+    {"interactive", 'i', FLAG},
+    {"tty", 't', FLAG},
+    {"entrypoint", 0, SHAPE},
+    {"init", 0, FLAG},
+    {"env", 'e', VARIABLE},
+    {"env-file", 0, COLD},
+    {"workdir", 'w', WORKDIR},
+    {"user", 'u', SHAPE},
+    {"group-add", 0, SHAPE},
+    {"ulimit", 0, SHAPE},
+    {"cap-add", 0, SHAPE},
+    {"cap-drop", 0, SHAPE},
+    /* Mounts. */
+    {"volume", 'v', VOLUME},
+    {"mount", 0, MOUNT},
+    {"tmpfs", 0, SHAPE},
+    {"shm-size", 0, SHAPE},
+    {"read-only", 0, FLAG},
+    {"read-only-tmpfs", 0, SHAPE},
+    /* Names and the network. */
+    {"network", 0, SHAPE},
+    {"hostname", 0, HOSTNAME},
+    {"add-host", 0, SHAPE},
+    {"dns", 0, SHAPE},
+    {"dns-search", 0, SHAPE},
+    {"dns-option", 0, SHAPE},
+    {"sysctl", 0, SHAPE},
+    /* Limits. */
+    {"memory", 0, SHAPE},
+    {"cpus", 0, SHAPE},
+    {"pids-limit", 0, SHAPE},
 };
 #define OPTION_COUNT (sizeof OPTIONS / sizeof *OPTIONS)
 
-static bool takes_value(const struct option_row *row) { return row->class != FLAG && row->class != COLD_FLAG; }
+static bool takes_value(const struct option_row *row) {
+  return row->class != FLAG && row->class != COLD_FLAG && row->class != QUIET;
+}
 
 static int add_key(struct run_options *options, const char *format, ...) {
   va_list list;
@@ -78,6 +120,23 @@ static int read_variable(struct run_options *options, const char *text) {
   return error ? error : add_numbered(options, "env", options->variables++, text);
 }
 
+/* NAME=VALUE or NAME; the name is the record's, the value this run's. */
+static int read_label(struct run_options *options, const char *text) {
+  const char *end = strchr(text, '=');
+  size_t length = end ? (size_t)(end - text) : strlen(text);
+  if (length == 0) return -ENOTSUP;
+  for (size_t i = 0; i < length; i++)
+    if (!isgraph((unsigned char)text[i])) return -ENOTSUP;
+  int error = add_key(options, "label=%.*s\n", (int)length, text);
+  return error ? error : add_numbered(options, "label", options->labels++, end ? end + 1 : "");
+}
+
+/* What is bound is a file of the host, which Node looks at; the others are told by their words alone. */
+static int read_mount(struct run_options *options, const char *text) {
+  if (strncmp(text, "type=tmpfs,", strlen("type=tmpfs,")) != 0 || strchr(text, '\n')) return -ENOTSUP;
+  return add_key(options, "mount=%s\n", text);
+}
+
 /* The path as the kernel knows it, by the descriptor that a launch would bind. */
 static int read_source(struct run_options *options, const char *source, const char **ret_kind) {
   char link[48], path[4096], identity[64];
@@ -113,22 +172,32 @@ static int read_volume(struct run_options *options, const char *text) {
   return error ? error : add_key(options, "volume=%s:%s\n", kind, colon + 1);
 }
 
+/* A value of the run; what is given twice is Node's to refuse. */
+static int read_once(const char *value, const char **ret) {
+  if (*ret) return -ENOTSUP;
+  *ret = value;
+  return 0;
+}
+
 static int take(struct run_options *options, const struct option_row *row, const char *value) {
   switch (row->class) {
     case FLAG: return add_key(options, "%s\n", row->name);
     case SHAPE: return strchr(value, '\n') ? -ENOTSUP : add_key(options, "%s=%s\n", row->name, value);
-    case NAME:
-      options->name = value;
-      return is_name(value, 128, "_.-") ? 0 : -ENOTSUP;
+    case NAME: return is_name(value, 128, "_.-") ? read_once(value, &options->name) : -ENOTSUP;
     case HOSTNAME:
-      options->hostname = value;
-      return is_name(value, 64, ".-") && isalnum((unsigned char)value[strlen(value) - 1]) ? 0 : -ENOTSUP;
+      if (!is_name(value, 64, ".-") || !isalnum((unsigned char)value[strlen(value) - 1])) return -ENOTSUP;
+      return read_once(value, &options->hostname);
     case VARIABLE: return read_variable(options, value);
+    case LABEL: return read_label(options, value);
+    case MOUNT: return read_mount(options, value);
     case VOLUME: return strchr(value, '\n') ? -ENOTSUP : read_volume(options, value);
     case WORKDIR: {
+      if (*value != '/' || strlen(value) >= 4096) return -ENOTSUP;
       int error = add_key(options, "workdir\n");
       return error ? error : values_set(&options->values, "workdir", value);
     }
+    case QUIET: options->quiet = true; return 0;
+    case COLD:
     case COLD_FLAG: return -ENOTSUP;
   }
   return -ENOTSUP;

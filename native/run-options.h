@@ -11,7 +11,8 @@ struct run_options {
   struct values values; /* of this run; texts of argv are not copied */
   const char *name, *hostname;
   const char *sources[VALUES_MAX]; /* of volumes, by number */
-  unsigned volumes, variables;
+  unsigned volumes, variables, labels;
+  bool quiet; /* no warnings */
 };
 
 /* Reads what follows `run`. 0, or -ENOTSUP for Node. */

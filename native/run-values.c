@@ -12,7 +12,8 @@ struct path {
 static const struct path CONTAINER_PATHS[] = {
     {"upper", "directory", "upper"},   {"work", "directory", "work"},
     {"merged", "directory", "merged"}, {"hosts", "directory", "hosts"},
-    {"hostname-file", "directory", "hostname"}, {"state-file", "directory", "state.json"},
+    {"hostname-file", "directory", "hostname"}, {"resolver-file", "directory", "resolv.conf"},
+    {"state-file", "directory", "state.json"},
     {"record-file", "directory", "container.json"},
 };
 static const struct path CGROUP_PATHS[] = {

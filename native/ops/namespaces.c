@@ -36,14 +36,16 @@ int op_hostname(struct stage_state *state, const struct op *op) {
   return sethostname(op->arg[0].text, strlen(op->arg[0].text)) < 0 ? -errno : 0;
 }
 
-/* A setting of the container's own namespaces, by its path below /proc/sys. The file must be procfs's: an image or a volume
- * could have put another one there (CVE-2025-52881). */
+/* A setting of the stage's own namespaces, by its path below /proc/sys: in the session stage those of the network, which are
+ * looked up in the network namespace of whoever opens them. The file must be procfs's: an image or a volume could have put
+ * another one there (CVE-2025-52881). */
 int op_sysctl(struct stage_state *state, const struct op *op) {
   char path[PATH_MAX];
   struct statfs fs;
   int length = snprintf(path, sizeof path, "/proc/sys/%s", op->arg[0].text);
   if (length < 0 || (size_t)length >= sizeof path) return -ENAMETOOLONG;
-  autoclose int fd = open_in_root(state->root_fd, path, O_WRONLY, RESOLVE_NO_SYMLINKS);
+  autoclose int fd = state->role == ROLE_CONTAINER ? open_in_root(state->root_fd, path, O_WRONLY, RESOLVE_NO_SYMLINKS)
+                                                   : open_real(path, O_WRONLY);
   if (fd < 0) return fd;
   if (fstatfs(fd, &fs) < 0) return -errno;
   if (fs.f_type != PROC_SUPER_MAGIC) return -ENODEV;

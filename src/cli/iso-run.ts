@@ -12,12 +12,15 @@ async function prepare(image: string, command: string[], flags: RunFlags) {
   const { parseRunOptions } = await import('../run/options.js');
   const { readPolicy } = await import('../policy/read-policy.js');
   const { prepareRun } = await import('../run/prepare.js');
+  const { readCallerFile } = await import('../facts/caller-file.js');
   const caller = {
     // Asked for by relative paths alone: the directory may be gone.
     get cwd() {
       return process.cwd();
     },
     env: process.env,
+    arch: process.arch,
+    readText: readCallerFile,
   };
   const options = parseRunOptions(image, command, flags, caller);
   const policy = await readPolicy();
@@ -38,7 +41,7 @@ async function run(image: string, command: string[], flags: RunFlags): Promise<v
     return made;
   });
   // Scripts want a quiet standard error; the trail holds the warnings in any case.
-  if (isatty(2)) {
+  if (isatty(2) && !options.quiet) {
     for (const warning of prepared.spec.warnings) process.stderr.write(`iso-run: warning: ${warning}\n`);
   }
   const { runContainer } = await import('../run/run-container.js');

@@ -1,29 +1,81 @@
-/** The options of `run`, defined once for `run` and `plan run`. */
-import type { Command } from 'commander';
+/** The options of `run`, defined once for `run` and `plan run`; native/run-options.c has the same table. */
+import { type Command, InvalidArgumentError } from 'commander';
 
 const collect = (value: string, list: string[] = []) => [...list, value];
 
-/** Adds options and operands; what follows the image belongs to the payload. */
-export function addRunOptions(command: Command): Command {
+/** What has one value is not given two: the one that counts would be a matter of order. */
+function once(value: string, before: string | undefined): string {
+  if (before !== undefined) throw new InvalidArgumentError('It is given twice.');
+  return value;
+}
+
+function addContainerOptions(command: Command): Command {
   return command
-    .argument('<image>', 'image to run')
-    .argument('[command...]', "command and arguments in place of the image's own")
-    .passThroughOptions()
     .option('--rm', 'remove the container when it ends')
+    .option('--name <name>', 'name of the container', once)
+    .option('-l, --label <name[=value]>', 'label of the container', collect)
+    .option('--label-file <file>', 'labels, one a line', collect)
+    .option('--stop-signal <signal>', 'signal that ends the container', once)
+    .option('--stop-timeout <seconds>', 'time to end after that signal', once)
+    .option('-q, --quiet', 'say nothing of warnings')
+    .option('--storage-driver <name>', 'auto, fuse-overlayfs or overlay', once)
+    .option('--pull <when>', 'missing or never: images are imported', once)
+    .option('--platform <name>', "the host's own", once)
+    .option('--direct', 'launch without a session process');
+}
+
+function addPayloadOptions(command: Command): Command {
+  return command
     .option('-i, --interactive', 'relay standard input to the container')
     .option('-t, --tty', 'give the container a terminal of its own')
-    .option('-v, --volume <source:destination[:ro]>', 'bind a directory or file of the host', collect)
+    .option('--entrypoint <command>', "command in place of the image's own; a word or a JSON list", once)
+    .option('--init', 'run a program as pid 1 that reaps and passes signals on')
     .option('-e, --env <name[=value]>', 'set an environment variable, or pass one on', collect)
-    .option('-w, --workdir <path>', 'working directory in the container')
-    .option('-u, --user <user[:group]>', 'run as this user of the image')
-    .option('--name <name>', 'name of the container')
-    .option('--hostname <name>', 'host name in the container')
-    .option('--read-only', 'make the root file system read-only, with tmpfs on /tmp, /run and /var/tmp')
-    .option('--memory <size>', 'memory limit, for example 512m')
-    .option('--cpus <number>', 'processors, for example 1.5')
-    .option('--pids-limit <number>', 'number of tasks')
+    .option('--env-file <file>', 'environment variables, one a line', collect)
+    .option('-w, --workdir <path>', 'working directory in the container', once)
+    .option('-u, --user <user[:group]>', 'run as this user of the image', once)
+    .option('--group-add <group>', 'add a group of the image', collect)
+    .option('--ulimit <name=soft[:hard]>', 'resource limit', collect)
     .option('--cap-add <name>', 'add a capability', collect)
-    .option('--cap-drop <name>', 'drop a capability, or ALL', collect)
-    .option('--storage-driver <name>', 'auto, fuse-overlayfs or overlay')
-    .option('--direct', 'launch without a session process');
+    .option('--cap-drop <name>', 'drop a capability, or ALL', collect);
+}
+
+function addMountOptions(command: Command): Command {
+  return command
+    .option('-v, --volume <source:destination[:ro]>', 'bind a directory or file of the host', collect)
+    .option('--mount <type=...,...>', 'the same, or a tmpfs, in words', collect)
+    .option('--tmpfs <path[:options]>', 'mount a file system in memory', collect)
+    .option('--shm-size <size>', 'size of /dev/shm', once)
+    .option('--read-only', 'make the root file system read-only, with tmpfs on /tmp, /run and /var/tmp')
+    .option('--read-only-tmpfs <boolean>', 'false: without that tmpfs', once);
+}
+
+function addNetworkOptions(command: Command): Command {
+  return command
+    .option('--network <name>', 'none', once)
+    .option('--hostname <name>', 'host name in the container', once)
+    .option('--add-host <name:address>', 'add a line to /etc/hosts', collect)
+    .option('--dns <address>', 'name server in /etc/resolv.conf', collect)
+    .option('--dns-search <domain>', 'search domain in /etc/resolv.conf', collect)
+    .option('--dns-option <option>', 'option in /etc/resolv.conf', collect)
+    .option('--sysctl <name=value>', "setting of the container's own namespaces", collect);
+}
+
+function addLimitOptions(command: Command): Command {
+  return command
+    .option('--memory <size>', 'memory limit, for example 512m', once)
+    .option('--cpus <number>', 'processors, for example 1.5', once)
+    .option('--pids-limit <number>', 'number of tasks', once);
+}
+
+/** Adds options and operands; what follows the image belongs to the payload. */
+export function addRunOptions(command: Command): Command {
+  command
+    .argument('<image>', 'image to run')
+    .argument('[command...]', "command and arguments in place of the image's own")
+    .passThroughOptions();
+  for (const add of [addContainerOptions, addPayloadOptions, addMountOptions, addNetworkOptions, addLimitOptions]) {
+    add(command);
+  }
+  return command;
 }

@@ -23,6 +23,11 @@ export interface ContainerRecord {
   label?: string;
   /** Limits in force, as cgroup files hold them; a limit that could not be applied is absent. */
   limits: { memory?: number; cpus?: number; pids?: number };
+  /** Of the user's own. */
+  labels?: Record<string, string>;
+  /** How it is to be stopped, where the run said so: a name of signal(7), and seconds until it is killed. */
+  stopSignal?: string;
+  stopTimeout?: number;
 }
 
 /** `state.json`: replaced at each change. */

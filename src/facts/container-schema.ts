@@ -30,6 +30,16 @@ export const containerRecordSchema: JSONSchemaType<ContainerRecord> = {
         pids: { type: 'number', minimum: 0, nullable: true },
       },
     },
+    labels: {
+      type: 'object',
+      required: [],
+      additionalProperties: text(131072),
+      maxProperties: 2000,
+      propertyNames: { type: 'string', maxLength: 256 },
+      nullable: true,
+    },
+    stopSignal: { type: 'string', pattern: '^SIG[A-Z0-9+]{2,12}$', nullable: true },
+    stopTimeout: { type: 'integer', minimum: 0, maximum: 86400, nullable: true },
   },
 };
 

@@ -22,6 +22,8 @@ export interface RunHostFacts {
   /** `/run/user/UID` when systemd-logind made one. */
   runtimeDir?: string;
   cpus: number;
+  /** A static program that serves as pid 1 of any container. */
+  init?: string;
 }
 
 function readText(file: string): string | undefined {
@@ -58,16 +60,21 @@ function whyNoFuse(): string | undefined {
   }
 }
 
+/** In the order of preference; each stands alone, whatever libraries an image has. */
+export const INIT_PROGRAMS = ['/usr/bin/catatonit', '/usr/bin/tini-static'];
+
 /** Facts for the calling user. `cpus` counts the host's processors. */
 export function readRunHost(uid: number, cpus: number): RunHostFacts {
   const directory = `/run/user/${uid}`;
   const runtimeDir = existsSync(directory) ? directory : undefined;
   const fuse = whyNoFuse();
+  const init = INIT_PROGRAMS.find((path) => existsSync(path));
   return {
     arch: process.arch,
     cpus,
     cgroup: readCgroup(uid, runtimeDir),
     ...(fuse === undefined ? {} : { fuseOverlayfs: fuse }),
     ...(runtimeDir === undefined ? {} : { runtimeDir }),
+    ...(init === undefined ? {} : { init }),
   };
 }

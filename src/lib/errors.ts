@@ -30,6 +30,7 @@ export const ERROR_CODES = {
   'image.exists': { exit: 73, hint: 'choose another name or remove it with `iso-run image rm NAME`' },
   'image.in-use': { exit: 75, hint: 'see `iso-run ps -a`; remove the containers first' },
   'archive.missing': { exit: 66, hint: undefined },
+  'file.unreadable': { exit: 66, hint: 'give a text file that this user can read' },
   'container.missing': { exit: 66, hint: 'see `iso-run ps -a`' },
   'container.exists': { exit: 73, hint: 'choose another --name' },
   'container.running': { exit: 75, hint: 'end it first, or use --force' },

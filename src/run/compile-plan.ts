@@ -1,11 +1,12 @@
 /** A specification to the launch plan: the ops in the order in which the launcher carries them out. Pure. */
 import { childMapping, mapText } from '../lib/id-mapping.js';
-import type { LaunchPlan, PlannedOp } from '../sys/launcher/ops.js';
+import type { LaunchPlan, PlannedOp, Stage } from '../sys/launcher/ops.js';
 import { compileCgroup } from './compile/cgroup.js';
 import { compileFileSystems, compileVolumes, fileLabel, merged } from './compile/mounts.js';
 import { compileProcess } from './compile/payload.js';
 import { type Add, type Books, compileCreation, compileEnd, compileStart } from './compile-records.js';
 import { MASKED_PATHS, READONLY_PATHS } from './default-mounts.js';
+import type { Sysctl } from './options/sysctls.js';
 import type { ContainerSpec } from './spec.js';
 
 function compileRelabels({ volumes, labelled }: ContainerSpec, add: Add): void {
@@ -45,6 +46,13 @@ function compileStorage(spec: ContainerSpec, add: Add): void {
   }
 }
 
+/** Those of the network in the session, which owns it; the others by the container's root, in its own /proc. */
+function compileSysctls({ sysctls }: ContainerSpec, of: Sysctl['owner'], stage: Stage, add: Add): void {
+  for (const { path, value, owner } of sysctls) {
+    if (owner === of) add(stage, `--sysctl ${path.replaceAll('/', '.')}`, 'sysctl', path, value);
+  }
+}
+
 function compileSession(spec: ContainerSpec, add: Add): void {
   if (spec.controllers.length > 0) {
     add('session', 'cgroup', 'cgroup-write', { argument: 'storage' }, 'cgroup.procs', '0');
@@ -52,6 +60,7 @@ function compileSession(spec: ContainerSpec, add: Add): void {
   add('session', 'mount namespace', 'propagation', 'private');
   add('session', 'no network', 'namespace', 'network');
   add('session', 'no network', 'loopback');
+  compileSysctls(spec, 'network', 'session', add);
   compileStorage(spec, add);
   if (spec.controllers.length > 0) {
     // Out again: when the container reaches its memory limit it dies as a whole, and the session must tell of it.
@@ -86,6 +95,7 @@ export function compilePlan(spec: ContainerSpec, books: Books): LaunchPlan {
   add('container', 'namespaces', 'namespace', 'cgroup');
   add('container', '--hostname', 'hostname', { argument: 'hostname' });
   compileFileSystems(spec, add);
+  compileSysctls(spec, 'ipc', 'container', add);
   compileVolumes(spec, add);
   compileProtection(spec, add);
   compileProcess(spec, add);

@@ -26,6 +26,16 @@ const RECORD = { argument: 'record-file' } as const;
 const namesOf = ({ store }: Books) => `${store}/names`;
 const pairsOf = ({ store }: Books) => `${store}/pairs`;
 
+/** What other commands need of the options of the run. */
+function recordOptions({ labels, stop }: ContainerSpec): { [key: string]: JsonTemplate } {
+  const members = labels.map(({ name, index }) => [name, { value: `label.${index}` }] as const);
+  return {
+    ...(members.length === 0 ? {} : { labels: { members } }),
+    ...(stop.signal === undefined ? {} : { stopSignal: stop.signal }),
+    ...(stop.timeout === undefined ? {} : { stopTimeout: stop.timeout }),
+  };
+}
+
 function record(spec: ContainerSpec, books: Books): JsonTemplate {
   return {
     schema: 1,
@@ -39,6 +49,7 @@ function record(spec: ContainerSpec, books: Books): JsonTemplate {
     readOnly: spec.root.readOnly,
     limits: { ...spec.limits },
     ...(books.labels ? { label: { value: 'process-label' } } : {}),
+    ...recordOptions(spec),
   };
 }
 
@@ -50,6 +61,25 @@ function compileLabels(books: Books, add: Add): void {
   add('host', 'SELinux', 'label-pair', pairsOf(books), ...types, low ?? '', high ?? '');
 }
 
+/** Files by which the container finds names. Those that were asked for come first, since the first match counts. */
+function compileNames({ hosts, resolver }: ContainerSpec, add: Add): void {
+  const asked = hosts.map(({ name, address }) => `${address}\t${name}\n`).join('');
+  const own = '127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost\n127.0.1.1\t';
+  const hostname = { value: 'hostname' } as const;
+  add('host', '/etc/hosts', 'write-file', { argument: 'hosts' }, 0o644, textComposition([asked, own, hostname, '\n']));
+  const file = { argument: 'hostname-file' } as const;
+  add('host', '/etc/hostname', 'write-file', file, 0o644, textComposition([hostname, '\n']));
+  if (!resolver) return;
+  const { servers, search, options } = resolver;
+  const lines = [
+    ...(search.length === 0 ? [] : [`search ${search.join(' ')}`]),
+    ...servers.map((server) => `nameserver ${server}`),
+    ...(options.length === 0 ? [] : [`options ${options.join(' ')}`]),
+  ];
+  const text = textComposition(lines.map((line) => `${line}\n`));
+  add('host', '/etc/resolv.conf', 'write-file', { argument: 'resolver-file' }, 0o644, text);
+}
+
 /** Before all else: a name that is taken must stop the launch before anything is made. */
 export function compileCreation(spec: ContainerSpec, books: Books, add: Add): void {
   add('host', ORIGIN, 'make-directory', directory, 0o700);
@@ -57,14 +87,7 @@ export function compileCreation(spec: ContainerSpec, books: Books, add: Add): vo
   // The root's mode is the upper directory's.
   add('host', ORIGIN, 'make-directory', { argument: 'upper' }, 0o755);
   for (const part of ['work', 'merged'] as const) add('host', ORIGIN, 'make-directory', { argument: part }, 0o700);
-  const hosts = [
-    '127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost\n127.0.1.1\t',
-    { value: 'hostname' },
-    '\n',
-  ] as const;
-  add('host', '/etc/hosts', 'write-file', { argument: 'hosts' }, 0o644, textComposition(hosts));
-  const hostname = textComposition([{ value: 'hostname' }, '\n']);
-  add('host', '/etc/hostname', 'write-file', { argument: 'hostname-file' }, 0o644, hostname);
+  compileNames(spec, add);
   compileLabels(books, add);
   add('host', ORIGIN, 'write-file', STATE, 0o600, jsonComposition({ status: 'created' }));
   add('host', ORIGIN, 'write-file', RECORD, 0o600, jsonComposition(record(spec, books)));

@@ -55,3 +55,21 @@ export function resolveUser(
   const groups = groupText === undefined && row ? supplementary(row[0] ?? '', group).filter((id) => id < ids.gid) : [];
   return { uid, gid, groups: [...new Set([gid, ...groups])], home: row?.[5] || '/' };
 }
+
+const MAX_GROUPS = 32;
+
+/** The user with more of the image's groups. @throws IsoError usage.invalid */
+export function addGroups(user: PayloadUser, names: readonly string[], group: string, mapped: number): PayloadUser {
+  const ids = names.map((name) => {
+    const refuseGroup = (why: string) => new IsoError('usage.invalid', `cannot use --group-add ${name}`, why);
+    if (name === 'keep-groups') throw refuseGroup("the caller's groups have no number in a container");
+    const row = rows(group).find(([one]) => one === name);
+    const id = NUMBER.test(name) ? name : row?.[2];
+    if (id === undefined || !NUMBER.test(id)) throw refuseGroup(`the image has no group ${name}`);
+    if (Number(id) < mapped) return Number(id);
+    throw refuseGroup(`the id ${id} is not mapped; this user has ids 0 to ${mapped - 1}`);
+  });
+  const groups = [...new Set([...user.groups, ...ids])];
+  if (names.length <= MAX_GROUPS) return { ...user, groups };
+  throw new IsoError('usage.invalid', 'cannot use --group-add', `at most ${MAX_GROUPS} groups are added`);
+}

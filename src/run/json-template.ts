@@ -17,6 +17,8 @@ export type JsonTemplate =
   | { text: readonly Part[] }
   | ({ list: readonly string[] } & Words)
   | ({ words: readonly string[] } & Words)
+  /** An object whose keys are anybody's choice: no key of these shapes. */
+  | { members: Members }
   | { [key: string]: JsonTemplate };
 
 /** The inside of a JSON string. */
@@ -49,7 +51,13 @@ function parts(template: JsonTemplate): Part[] {
   if (isShape(template, 'value')) return ['"', template as { value: ValueName }, '"'];
   if (isShape(template, 'number')) return [{ value: (template as { number: ValueName }).number }];
   if (isShape(template, 'text')) return ['"', ...textParts((template as { text: readonly Part[] }).text), '"'];
-  const members = Object.entries(template as { [key: string]: JsonTemplate });
+  if (isShape(template, 'members')) return memberParts((template as { members: Members }).members);
+  return memberParts(Object.entries(template as { [key: string]: JsonTemplate }));
+}
+
+type Members = readonly (readonly [name: string, value: JsonTemplate])[];
+
+function memberParts(members: Members): Part[] {
   return [
     '{',
     ...members.flatMap(([key, value], index) => [`${index === 0 ? '' : ','}${JSON.stringify(key)}:`, ...parts(value)]),

@@ -1,9 +1,17 @@
 /** The options of `iso-run run` as typed text to values; every bound is checked here. Pure. */
-import { parseEnv } from './options/environment.js';
+import { parseEntrypoint } from './options/entrypoint.js';
+import { parseEnv, parseEnvFile } from './options/environment.js';
+import { type Label, parseLabel, parseLabelFile } from './options/labels.js';
 import { parseCpus, parseMemory, parsePids } from './options/limits.js';
-import { parseHostname, parseName } from './options/names.js';
+import { type Mounts, parseMounts } from './options/mount.js';
+import { parseHostname, parseName, parseWorkdir } from './options/names.js';
+import { checkNetwork, checkPlatform, checkPull, parseReadOnlyTmpfs } from './options/offers.js';
 import { refuse } from './options/refuse.js';
-import { parseVolumes, type Volume } from './options/volumes.js';
+import { type HostAddress, parseHost, parseResolver, type Resolver } from './options/resolver.js';
+import { parseStopSignal, parseStopTimeout } from './options/stopping.js';
+import { parseSysctls, type Sysctl } from './options/sysctls.js';
+import { parseShmSize } from './options/tmpfs.js';
+import { parseUlimits, type Ulimit } from './options/ulimits.js';
 
 /** As commander hands them over. */
 export interface RunFlags {
@@ -24,15 +32,50 @@ export interface RunFlags {
   capDrop?: string[];
   storageDriver?: string;
   direct?: boolean;
+  entrypoint?: string;
+  envFile?: string[];
+  label?: string[];
+  labelFile?: string[];
+  init?: boolean;
+  stopSignal?: string;
+  stopTimeout?: string;
+  shmSize?: string;
+  tmpfs?: string[];
+  mount?: string[];
+  ulimit?: string[];
+  addHost?: string[];
+  dns?: string[];
+  dnsSearch?: string[];
+  dnsOption?: string[];
+  groupAdd?: string[];
+  sysctl?: string[];
+  readOnlyTmpfs?: string;
+  quiet?: boolean;
+  network?: string;
+  pull?: string;
+  platform?: string;
 }
 
-export interface RunOptions {
+/** What a command line depends on beside itself. */
+export interface Caller {
+  readonly cwd: string;
+  readonly env: Record<string, string | undefined>;
+  /** The processor, by Node's name. */
+  readonly arch: string;
+  /** The text of a small file. */
+  readText(path: string): string;
+}
+
+export interface RunOptions extends Mounts {
   image: string;
   command: string[];
+  /** In place of the image's, and of its command. */
+  entrypoint?: string[];
   rm: boolean;
   interactive: boolean;
   tty: boolean;
-  volumes: Volume[];
+  /** A program that reaps what the payload leaves behind is pid 1. */
+  init: boolean;
   /** `NAME=value`, later ones win. */
   env: string[];
   workdir?: string;
@@ -50,6 +93,24 @@ export interface RunOptions {
   storageDriver?: 'auto' | StorageDriver;
   /** Without a session. */
   direct: boolean;
+  /** Without warnings on a terminal. */
+  quiet: boolean;
+  /** Later ones win. */
+  labels: Label[];
+  /** A name of signal(7). */
+  stopSignal?: string;
+  /** Seconds. */
+  stopTimeout?: number;
+  /** Bytes of /dev/shm; 0 for no bound. */
+  shmSize?: number;
+  ulimits: Ulimit[];
+  hosts: HostAddress[];
+  resolver?: Resolver;
+  /** Names or numbers of the image's groups. */
+  groups: string[];
+  sysctls: Sysctl[];
+  /** With `readOnly`: file systems in memory where programs expect to write. */
+  readOnlyTmpfs: boolean;
 }
 
 export type StorageDriver = 'fuse-overlayfs' | 'overlay';
@@ -61,35 +122,69 @@ function parseDriver(text: string): 'auto' | StorageDriver {
 
 const MAX_ITEMS = 1000;
 
-/** All of a command line. `caller` is what it depends on beside itself. @throws IsoError usage.invalid */
-export function parseRunOptions(
-  image: string,
-  command: string[],
-  flags: RunFlags,
-  caller: { readonly cwd: string; env: Record<string, string | undefined> },
-): RunOptions {
-  if ((flags.volume ?? []).length > MAX_ITEMS || (flags.env ?? []).length > MAX_ITEMS) {
-    throw refuse('these options', `at most ${MAX_ITEMS} volumes and variables`);
+/** An option that was given, as a member of the options. */
+const given = <Key extends string, Value>(key: Key, text: string | undefined, parse: (text: string) => Value) =>
+  text === undefined ? {} : ({ [key]: parse(text) } as { [Name in Key]: Value });
+
+function checkCounts(flags: RunFlags): void {
+  for (const [name, value] of Object.entries(flags)) {
+    if (Array.isArray(value) && value.length > MAX_ITEMS)
+      throw refuse('these options', `${name} is given ${value.length} times, and ${MAX_ITEMS} are the most`);
   }
+}
+
+function parsePayload(flags: RunFlags, { env, readText }: Caller) {
+  return {
+    // Those of the command line win over those of files, whatever the order.
+    env: [
+      ...(flags.envFile ?? []).flatMap((path) => parseEnvFile(path, readText(path), env)),
+      ...(flags.env ?? []).flatMap((text) => parseEnv(text, env) ?? []),
+    ],
+    labels: [
+      ...(flags.labelFile ?? []).flatMap((path) => parseLabelFile(path, readText(path))),
+      ...(flags.label ?? []).map(parseLabel),
+    ],
+    ulimits: parseUlimits(flags.ulimit ?? []),
+    sysctls: parseSysctls(flags.sysctl ?? []),
+    hosts: (flags.addHost ?? []).map(parseHost),
+    groups: flags.groupAdd ?? [],
+    capAdd: flags.capAdd ?? [],
+    capDrop: flags.capDrop ?? [],
+  };
+}
+
+/** All of a command line. @throws IsoError usage.invalid */
+export function parseRunOptions(image: string, command: string[], flags: RunFlags, caller: Caller): RunOptions {
+  checkCounts(flags);
+  checkNetwork(flags.network);
+  checkPull(flags.pull);
+  checkPlatform(flags.platform, caller.arch);
+  const resolver = parseResolver(flags);
   return {
     image,
     command,
     rm: flags.rm ?? false,
     interactive: flags.interactive ?? false,
     tty: flags.tty ?? false,
+    init: flags.init ?? false,
     readOnly: flags.readOnly ?? false,
+    readOnlyTmpfs: parseReadOnlyTmpfs(flags.readOnlyTmpfs),
     direct: flags.direct ?? false,
-    volumes: parseVolumes(flags.volume ?? [], caller),
-    env: (flags.env ?? []).flatMap((text) => parseEnv(text, caller.env) ?? []),
-    capAdd: flags.capAdd ?? [],
-    capDrop: flags.capDrop ?? [],
-    ...(flags.workdir === undefined ? {} : { workdir: flags.workdir }),
+    quiet: flags.quiet ?? false,
+    ...parseMounts(flags, caller),
+    ...parsePayload(flags, caller),
+    ...given('entrypoint', flags.entrypoint, parseEntrypoint),
+    ...given('workdir', flags.workdir, parseWorkdir),
     ...(flags.user === undefined ? {} : { user: flags.user }),
-    ...(flags.name === undefined ? {} : { name: parseName(flags.name) }),
-    ...(flags.hostname === undefined ? {} : { hostname: parseHostname(flags.hostname) }),
-    ...(flags.memory === undefined ? {} : { memory: parseMemory(flags.memory) }),
-    ...(flags.cpus === undefined ? {} : { cpus: parseCpus(flags.cpus) }),
-    ...(flags.pidsLimit === undefined ? {} : { pids: parsePids(flags.pidsLimit) }),
-    ...(flags.storageDriver === undefined ? {} : { storageDriver: parseDriver(flags.storageDriver) }),
+    ...given('name', flags.name, parseName),
+    ...given('hostname', flags.hostname, parseHostname),
+    ...given('memory', flags.memory, parseMemory),
+    ...given('cpus', flags.cpus, parseCpus),
+    ...given('pids', flags.pidsLimit, parsePids),
+    ...given('storageDriver', flags.storageDriver, parseDriver),
+    ...given('stopSignal', flags.stopSignal, parseStopSignal),
+    ...given('stopTimeout', flags.stopTimeout, parseStopTimeout),
+    ...given('shmSize', flags.shmSize, parseShmSize),
+    ...(resolver === undefined ? {} : { resolver }),
   };
 }

@@ -4,7 +4,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { TREE } from '../facts/container-record.js';
 import { type OwnIdentity, readOwnIdentity } from '../facts/own-identity.js';
-import { type RunHostFacts, readRunHost } from '../facts/run-host.js';
+import { INIT_PROGRAMS, type RunHostFacts, readRunHost } from '../facts/run-host.js';
 import { isKnownContext, readLaunchSelinux } from '../facts/selinux.js';
 import { readVolume, realPathOf } from '../facts/volumes.js';
 import type { ImageRecord } from '../image/record.js';
@@ -20,7 +20,7 @@ import { compileFilter } from '../sys/libseccomp.js';
 import { USER_SPOOL } from '../trail/record-event.js';
 import { compilePlan } from './compile-plan.js';
 import { readLayerFile } from './image-files.js';
-import { type PayloadUser, resolveUser } from './image-user.js';
+import { addGroups, type PayloadUser, resolveUser } from './image-user.js';
 import type { RunOptions } from './options.js';
 import { parseProfile, resolveProfile } from './seccomp-profile.js';
 import { labelBase } from './selinux.js';
@@ -77,7 +77,9 @@ function compileSeccomp(capabilities: readonly string[]): ContainerSpec['seccomp
 function readUser(options: RunOptions, image: ImageRecord, layers: string[], identity: OwnIdentity): PayloadUser {
   const read = (path: string) => readLayerFile(layers, path) ?? '';
   const ids = { uid: mappedIds(identity.ids.uid), gid: mappedIds(identity.ids.gid) };
-  return resolveUser(options.user ?? (image.config.user || '0'), read('etc/passwd'), read('etc/group'), ids);
+  const groups = read('etc/group');
+  const user = resolveUser(options.user ?? (image.config.user || '0'), read('etc/passwd'), groups, ids);
+  return addGroups(user, options.groups, groups, ids.gid);
 }
 
 function readSelinux({ home }: OwnIdentity): SpecFacts['selinux'] {
@@ -109,6 +111,7 @@ function readSources(
       ...['/etc/iso', '/etc/iso/policy.d', ...policyFiles('/etc/iso')],
       ...HOST_FILES,
       ...HOST_PROGRAMS,
+      ...INIT_PROGRAMS,
       ...['templates/user/seccomp.json', ...OWN_PROGRAMS].map(installed),
       join(home, TREE),
       join(store, 'images', recordFileName(image.name)),

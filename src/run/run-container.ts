@@ -28,6 +28,7 @@ function runValues(prepared: PreparedRun, options: RunOptions): RunValues {
     ['hostname', options.hostname ?? shortId(id)],
     ...(options.workdir === undefined ? [] : [['workdir', options.workdir] as const]),
     ...options.env.map((assignment, index) => [`env.${index}`, assignment] as const),
+    ...options.labels.map(({ value }, index) => [`label.${index}`, value] as const),
     ...prepared.spec.volumes.flatMap(({ index, source, identity }) => [
       [`volume.${index}`, source] as const,
       [`volume-id.${index}`, identity] as const,

@@ -8,6 +8,11 @@ import type { Text } from '../sys/launcher/ops.js';
 import { parseCapability } from './capabilities.js';
 import type { PayloadUser } from './image-user.js';
 import { decideLimits, type Limits } from './limits.js';
+import type { Label } from './options/labels.js';
+import type { HostAddress, Resolver } from './options/resolver.js';
+import type { Sysctl } from './options/sysctls.js';
+import type { Tmpfs } from './options/tmpfs.js';
+import type { Ulimit } from './options/ulimits.js';
 import type { RunOptions, StorageDriver } from './options.js';
 import { decideLabelled, type LabelBase } from './selinux.js';
 import type { BoundVolume } from './volumes.js';
@@ -16,6 +21,12 @@ import type { BoundVolume } from './volumes.js';
 export interface Variable {
   name: string;
   assignment: Text;
+}
+
+/** A label of the container: the number of the option whose value it has in this run. */
+export interface LabelValue {
+  name: string;
+  index: number;
 }
 
 export interface ContainerSpec {
@@ -29,9 +40,21 @@ export interface ContainerSpec {
     capabilities: string[];
     terminal: boolean;
     stdin: boolean;
+    ulimits: Ulimit[];
+    /** A program of the host that is pid 1 and starts the command. */
+    init?: string;
   };
-  root: { layers: string[]; readOnly: boolean; driver: StorageDriver };
+  /** `tmpfs`: with a read-only root, file systems in memory where programs expect to write. */
+  root: { layers: string[]; readOnly: boolean; tmpfs: boolean; driver: StorageDriver };
   volumes: BoundVolume[];
+  tmpfs: Tmpfs[];
+  /** Bytes of /dev/shm; 0 for no bound. */
+  shmSize: number;
+  sysctls: Sysctl[];
+  hosts: HostAddress[];
+  resolver?: Resolver;
+  labels: LabelValue[];
+  stop: { signal?: string; timeout?: number };
   ids: IdMappings;
   seccomp: { main: Uint8Array; quiet: Uint8Array };
   limits: Limits;
@@ -103,13 +126,34 @@ export function mergeVariables(given: readonly string[], own: readonly string[])
   return [...merged.values()];
 }
 
+/** An entry point of the command line takes the place of the image's whole command, as Podman has it. */
 function processArgs(options: RunOptions, image: ImageRecord): { args: string[]; command: boolean } {
-  const { entrypoint, cmd } = image.config;
+  const { entrypoint, cmd } = options.entrypoint ? { entrypoint: options.entrypoint, cmd: [] } : image.config;
   if (options.command.length > 0) return { args: entrypoint, command: true };
   const args = [...entrypoint, ...cmd];
   if (args.length > 0) return { args, command: false };
   throw new IsoError('usage.invalid', `cannot run ${image.name}`, 'no command was given and the image has none', {
     hint: 'name a command after the image',
+  });
+}
+
+/** Later ones of a name win. */
+function labelValues(labels: readonly Label[]): LabelValue[] {
+  return [...new Map(labels.map(({ name }, index) => [name, { name, index }])).values()];
+}
+
+/** A program that container runtimes share: it reaps and passes signals on. */
+function chooseInit({ init }: RunOptions, { init: found }: RunHostFacts, labelled: boolean): string | undefined {
+  if (!init) return undefined;
+  if (labelled) {
+    const why = "the host's programs carry an SELinux label that no container may execute";
+    throw new IsoError('feature.missing', 'cannot use --init', why, {
+      hint: 'use an init program of the image as the command',
+    });
+  }
+  if (found !== undefined) return found;
+  throw new IsoError('feature.missing', 'cannot use --init', 'neither catatonit nor tini-static is installed', {
+    hint: 'ask the administrator to run `apt-get install catatonit`',
   });
 }
 
@@ -127,12 +171,52 @@ function checkLayers(layers: readonly string[]): string[] {
   );
 }
 
+const DEFAULT_SHM_SIZE = 64 * 2 ** 20;
+
+function processSpec(
+  options: RunOptions,
+  policy: Policy,
+  facts: SpecFacts,
+  labelled: boolean,
+): ContainerSpec['process'] {
+  const { image, user, host } = facts;
+  const base = [`PATH=${DEFAULT_PATH}`, 'container=iso', `HOME=${user.home}`, ...(options.tty ? ['TERM=xterm'] : [])];
+  const init = chooseInit(options, host, labelled);
+  return {
+    ...processArgs(options, image),
+    env: mergeVariables([...base, ...image.config.env], options.env),
+    cwd: options.workdir === undefined ? image.config.workdir : { argument: 'workdir' },
+    user,
+    capabilities: decideCapabilities(options, policy),
+    terminal: options.tty,
+    stdin: options.interactive,
+    ulimits: options.ulimits,
+    ...(init === undefined ? {} : { init }),
+  };
+}
+
+/** What is as the options say, whatever the host is. */
+function asAsked({ stopSignal, stopTimeout, resolver, ...options }: RunOptions) {
+  return {
+    tmpfs: options.tmpfs,
+    shmSize: options.shmSize ?? DEFAULT_SHM_SIZE,
+    sysctls: options.sysctls,
+    hosts: options.hosts,
+    labels: labelValues(options.labels),
+    remove: options.rm,
+    stop: {
+      ...(stopSignal === undefined ? {} : { signal: stopSignal }),
+      ...(stopTimeout === undefined ? {} : { timeout: stopTimeout }),
+    },
+    ...(resolver === undefined ? {} : { resolver }),
+  };
+}
+
 /** The specification. @throws IsoError for options that this host or policy cannot honour */
 export function compileSpec(options: RunOptions, policy: Policy, facts: SpecFacts): ContainerSpec {
-  const { host, image, user } = facts;
+  const { host } = facts;
   const { cgroup } = host;
   const { limits, warnings } = decideLimits(options, policy, { ...cgroup, cpus: host.cpus });
-  const base = [`PATH=${DEFAULT_PATH}`, 'container=iso', `HOME=${user.home}`, ...(options.tty ? ['TERM=xterm'] : [])];
   const driver = chooseDriver(options, policy, facts);
   const { labelled, warning } = decideLabelled(facts.selinux, driver, policy.run);
   if (warning !== undefined) warnings.push(warning);
@@ -140,23 +224,20 @@ export function compileSpec(options: RunOptions, policy: Policy, facts: SpecFact
     warnings.push(`the kernel overlay driver is used: ${host.fuseOverlayfs}`);
   }
   return {
-    process: {
-      ...processArgs(options, image),
-      env: mergeVariables([...base, ...image.config.env], options.env),
-      cwd: options.workdir === undefined ? image.config.workdir : { argument: 'workdir' },
-      user,
-      capabilities: decideCapabilities(options, policy),
-      terminal: options.tty,
-      stdin: options.interactive,
+    process: processSpec(options, policy, facts, labelled),
+    ...asAsked(options),
+    root: {
+      layers: checkLayers(facts.layers),
+      readOnly: options.readOnly,
+      tmpfs: options.readOnlyTmpfs,
+      driver,
     },
-    root: { layers: checkLayers(facts.layers), readOnly: options.readOnly, driver },
     volumes: facts.volumes,
     ids: facts.ids,
     seccomp: facts.seccomp,
     limits,
     controllers: cgroup.manager === undefined ? [] : cgroup.controllers,
     labelled,
-    remove: options.rm,
     warnings,
     ...(cgroup.mount === undefined ? {} : { cgroupMount: cgroup.mount }),
   };

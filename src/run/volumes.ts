@@ -12,6 +12,7 @@ export interface BoundVolume {
   identity: string;
   destination: string;
   readOnly: boolean;
+  noExec: boolean;
   kind: 'directory' | 'file';
   relabel?: 'shared' | 'private';
   origin: string;
@@ -63,6 +64,7 @@ export function bindVolume(
     identity,
     destination: volume.destination,
     readOnly: volume.readOnly,
+    noExec: volume.noExec,
     kind,
     ...(volume.relabel === undefined ? {} : { relabel: volume.relabel }),
     origin: volume.origin,

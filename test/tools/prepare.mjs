@@ -15,6 +15,7 @@ const PACKAGES = {
       'acl',
       'attr',
       'busybox-static',
+      'catatonit',
       'e2fsprogs',
       'fuse-overlayfs',
       'libseccomp2',

@@ -3,11 +3,15 @@ import type { Text } from '../../sys/launcher/ops.js';
 import type { Add } from '../compile-records.js';
 import { DEVICE_LINKS, DEVICES } from '../default-mounts.js';
 import type { ContainerSpec } from '../spec.js';
+import type { BoundVolume } from '../volumes.js';
 
 export const merged = { argument: 'merged' } as const;
 
 /** The context of what the container alone has: the payload may use nothing else. */
 export const fileLabel = ({ labelled }: ContainerSpec): Text => (labelled ? { argument: 'file-label' } : '');
+
+/** On the container's own /dev: an image can put nothing in its place, and nothing is left in the root. */
+export const INIT_PATH = '/dev/init';
 
 /** Ids of the tty group in Debian's base-passwd; images without it lose nothing. */
 const TTY_GROUP = 5;
@@ -25,10 +29,32 @@ function compileDev(spec: ContainerSpec, add: Add): void {
   }
   for (const [target, path] of DEVICE_LINKS) add('container', '/dev', 'symlink', target, path);
   mount('devpts', '/dev/pts', 'nosuid,noexec', `newinstance,ptmxmode=0666,mode=0620,gid=${TTY_GROUP}`);
-  mount('tmpfs', '/dev/shm', 'nosuid,nodev,noexec', 'mode=1777,size=64m');
+  mount('tmpfs', '/dev/shm', 'nosuid,nodev,noexec', `mode=1777,size=${spec.shmSize}`);
   mount('mqueue', '/dev/mqueue', 'nosuid,nodev,noexec', '');
   if (spec.labelled) add('container', 'SELinux', 'label-file', '/dev/mqueue', { argument: 'file-label' });
   if (spec.process.terminal) add('container', '--tty', 'touch', '/dev/console', 0o600);
+}
+
+/** Files that are made for the container, and the host's init program. */
+function compileFiles({ resolver, process }: ContainerSpec, add: Add): void {
+  const files = [
+    [{ argument: 'hosts' }, '/etc/hosts', 'nosuid,nodev,noexec'],
+    [{ argument: 'hostname-file' }, '/etc/hostname', 'nosuid,nodev,noexec'],
+    ...(resolver ? [[{ argument: 'resolver-file' }, '/etc/resolv.conf', 'nosuid,nodev,noexec'] as const] : []),
+    ...(process.init === undefined ? [] : [[process.init, INIT_PATH, 'ro,nosuid,nodev'] as const]),
+  ] as const;
+  for (const [source, path, attributes] of files) {
+    add('container', path, 'touch', path, 0o644);
+    add('container', path, 'bind', source, path, attributes, 'file', '');
+  }
+}
+
+function compileWritable(spec: ContainerSpec, add: Add): void {
+  for (const path of ['/tmp', '/run', '/var/tmp']) {
+    const mode = path === '/run' ? 'mode=0755' : 'mode=1777';
+    add('container', '--read-only', 'mkdir', path, 0o755);
+    add('container', '--read-only', 'mount', 'tmpfs', path, 'nosuid,nodev', mode, fileLabel(spec));
+  }
 }
 
 export function compileFileSystems(spec: ContainerSpec, add: Add): void {
@@ -44,42 +70,32 @@ export function compileFileSystems(spec: ContainerSpec, add: Add): void {
     add('container', '/sys/fs/cgroup', 'mount', 'cgroup2', '/sys/fs/cgroup', 'ro,nosuid,nodev,noexec', '', '');
   }
   compileDev(spec, add);
-  for (const [argument, path] of [
-    ['hosts', '/etc/hosts'],
-    ['hostname-file', '/etc/hostname'],
-  ] as const) {
-    add('container', path, 'touch', path, 0o644);
-    add('container', path, 'bind', { argument }, path, 'nosuid,nodev,noexec', 'file', '');
-  }
-  if (spec.root.readOnly) {
-    for (const path of ['/tmp', '/run', '/var/tmp']) {
-      add('container', '--read-only', 'mkdir', path, 0o755);
-      add(
-        'container',
-        '--read-only',
-        'mount',
-        'tmpfs',
-        path,
-        'nosuid,nodev',
-        path === '/run' ? 'mode=0755' : 'mode=1777',
-        fileLabel(spec),
-      );
-    }
-  }
+  compileFiles(spec, add);
+  if (spec.root.readOnly && spec.root.tmpfs) compileWritable(spec, add);
 }
 
+function compileVolume({ index, destination, kind, origin, masks, ...volume }: BoundVolume, add: Add): void {
+  const attributes = [volume.readOnly ? ['ro'] : [], 'nosuid', 'nodev', volume.noExec ? ['noexec'] : []]
+    .flat()
+    .join(',');
+  const [source, identity] = [{ argument: `volume.${index}` } as const, { argument: `volume-id.${index}` } as const];
+  if (kind === 'directory') add('container', origin, 'mkdir', destination, 0o755);
+  else add('container', origin, 'touch', destination, 0o644);
+  add('container', origin, 'bind', source, destination, attributes, kind, identity);
+  for (const path of masks) add('container', `${origin}: what no container may see`, 'mask', path);
+}
+
+const depth = ({ destination }: { destination: string }) => destination.split('/').length;
+
+/** Outer destinations first, whatever the order of the options: a later outer one would cover an inner one. */
 export function compileVolumes(spec: ContainerSpec, add: Add): void {
-  for (const { index, destination, readOnly, kind, origin, masks } of spec.volumes) {
-    add(
-      'container',
-      origin,
-      kind === 'directory' ? 'mkdir' : 'touch',
-      destination,
-      kind === 'directory' ? 0o755 : 0o644,
-    );
-    const attributes = readOnly ? 'ro,nosuid,nodev' : 'nosuid,nodev';
-    const [source, identity] = [{ argument: `volume.${index}` } as const, { argument: `volume-id.${index}` } as const];
-    add('container', origin, 'bind', source, destination, attributes, kind, identity);
-    for (const path of masks) add('container', `${origin}: what no container may see`, 'mask', path);
+  for (const mount of [...spec.volumes, ...spec.tmpfs].sort((a, b) => depth(a) - depth(b))) {
+    if ('source' in mount) {
+      compileVolume(mount, add);
+      continue;
+    }
+    const { destination, attributes, settings, origin } = mount;
+    add('container', origin, 'mkdir', destination, 0o755);
+    add('container', origin, 'mount', 'tmpfs', destination, attributes, settings, fileLabel(spec));
   }
 }

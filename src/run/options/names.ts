@@ -1,5 +1,7 @@
-/** Names that a run gives. Pure. */
+/** Names and paths that a run gives. Pure. */
 import { refuse } from './refuse.js';
+
+const MAX_PATH = 4096;
 
 export function parseName(text: string): string {
   if (/^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}$/.test(text)) return text;
@@ -9,4 +11,9 @@ export function parseName(text: string): string {
 export function parseHostname(text: string): string {
   if (/^[a-zA-Z0-9]([a-zA-Z0-9.-]{0,62}[a-zA-Z0-9])?$/.test(text)) return text;
   throw refuse(`--hostname ${text}`, 'a host name has up to 64 letters, digits, dots and hyphens');
+}
+
+export function parseWorkdir(text: string): string {
+  if (text.startsWith('/') && Buffer.byteLength(text) < MAX_PATH) return text;
+  throw refuse(`--workdir ${text}`, `it is not an absolute path of less than ${MAX_PATH} bytes`);
 }

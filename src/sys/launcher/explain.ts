@@ -38,6 +38,7 @@ const WORDS: { [Name in OpName]?: (op: Extract<Op, readonly [Name, ...unknown[]]
   ids: ([, uid, gid]) => `become user ${uid} and group ${gid}`,
   chdir: ([, path], show) => `change to the working directory ${show(path)}`,
   sysctl: ([, path, value]) => `set ${path.replaceAll('/', '.')} to ${value} in the container`,
+  rlimit: ([, resource, soft, hard]) => `set resource limit ${resource} to ${soft}:${hard}`,
   hostname: ([, name], show) => `set the host name ${show(name)}`,
   seccomp: () => 'load the system-call filter',
   container: () => "create the container's namespaces",
@@ -50,6 +51,8 @@ const HINTS: { [Name in OpName]?: string } = {
   container: 'check that user namespaces are allowed: sysctl user.max_user_namespaces',
   bind: 'check that the source exists and that this user can reach it',
   chdir: 'choose a directory that exists in the image with --workdir',
+  rlimit: "give no more than the caller's own hard limit, which `ulimit -Ha` shows",
+  sysctl: 'settings of message queues and shared memory need Linux 6.9; others may be read-only on this kernel',
   ids: 'choose ids below the number of subordinate ids of this user',
 };
 

@@ -18,7 +18,7 @@ export interface RunArgument {
 
 /** Given with each run. */
 type GivenValue = 'id' | 'name' | 'short-id' | 'hostname' | 'workdir' | 'store' | 'plan';
-type NumberedValue = `env.${number}` | `volume.${number}` | `volume-id.${number}`;
+type NumberedValue = `env.${number}` | `label.${number}` | `volume.${number}` | `volume-id.${number}`;
 /** Made by the launcher (native/values.c). */
 type MadeValue =
   | 'directory'
@@ -27,6 +27,7 @@ type MadeValue =
   | 'merged'
   | 'hosts'
   | 'hostname-file'
+  | 'resolver-file'
   | 'state-file'
   | 'record-file'
   | 'scope'
@@ -77,7 +78,7 @@ export interface OpArguments {
   namespace: [name: 'network' | 'cgroup'];
   propagation: [kind: 'private'];
   loopback: [];
-  /** Path below /proc/sys, of a setting that belongs to the container's namespaces. */
+  /** Path below /proc/sys, of a setting that belongs to the namespaces of the stage: the network's, or the container's. */
   sysctl: [path: string, value: string];
   overlay: [lower: string, upper: Text, work: Text, target: Text, options: string, context: Text];
   'fuse-overlayfs': [program: string, lower: string, upper: Text, work: Text, target: Text, options: string];
@@ -136,7 +137,7 @@ export const OPS: { [Name in OpName]: readonly [args: string, ...stages: Stage[]
   namespace: ['t', 'session', 'container'],
   propagation: ['t', 'session', 'container'],
   loopback: ['-', 'session'],
-  sysctl: ['tt', 'container'],
+  sysctl: ['tt', 'session', 'container'],
   overlay: ['tttttt', 'session'],
   'fuse-overlayfs': ['tttttt', 'session'],
   root: ['t', 'session', 'container'],

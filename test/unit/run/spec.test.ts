@@ -8,7 +8,7 @@ import { encodePlan, planDigest } from '../../../src/sys/launcher/encode.js';
 import { OPS, STAGES } from '../../../src/sys/launcher/ops.js';
 
 const options = (flags: RunFlags = {}, command = ['true']) =>
-  parseRunOptions('base', command, flags, { cwd: '/', env: {} });
+  parseRunOptions('base', command, flags, { cwd: '/', env: {}, arch: 'x64', readText: () => '' });
 const mapping = [
   { containerId: 0, hostId: 1000, size: 1 },
   { containerId: 1, hostId: 524288, size: 65536 },
@@ -107,6 +107,7 @@ describe('under SELinux', () => {
   const volume = {
     destination: '/d',
     readOnly: false,
+    noExec: false,
     kind: 'directory' as const,
     origin: '-v',
     masks: [],
@@ -140,6 +141,76 @@ describe('under SELinux', () => {
       .filter((word) => typeof word === 'object' && 'argument' in word);
     expect(labels).not.toContainEqual({ argument: 'file-label' });
     expect(opsOf({}).map(([name]) => name)).not.toContain('relabel');
+  });
+});
+
+describe('mounts', () => {
+  const tmpfs = ['/x/y', '/w:size=1m'];
+  const volume = { readOnly: true, noExec: true, kind: 'directory' as const, origin: '-v', masks: [], identity: '1:2' };
+  const volumes = ['/x/y/z', '/x'].map((destination, index) => ({ ...volume, index, source: '/s', destination }));
+  const plan = compilePlan(compileSpec(options({ tmpfs }), DEFAULT_POLICY, facts({ volumes })), books);
+
+  it('go from the outside in, whatever they are', () => {
+    const targets = plan.flatMap(({ op }) => {
+      if (op[0] === 'bind' && op[3].startsWith('ro')) return [op[2]];
+      return op[0] === 'mount' && !/^\/(proc|sys|dev)/.test(op[2]) ? [op[2]] : [];
+    });
+    expect(targets).toEqual(['/x', '/w', '/x/y', '/x/y/z']);
+  });
+  it('are what they were asked to be', () => {
+    const ops = plan.map(({ op }) => op);
+    expect(ops).toContainEqual(['mount', 'tmpfs', '/w', 'rw,nosuid,nodev,noexec', 'mode=1777,size=1048576', '']);
+    const bind = ops.find((op) => op[0] === 'bind' && op[2] === '/x');
+    expect(bind?.[3]).toBe('ro,nosuid,nodev,noexec');
+  });
+});
+
+describe('labels', () => {
+  it('are values of the run below any name', () => {
+    const label = ['text=1', '__proto__=2', 'a"b=3', 'text=4'];
+    const plan = compilePlan(compileSpec(options({ label }), DEFAULT_POLICY, facts()), books);
+    const record = plan.find(({ op }) => op[0] === 'write-file' && JSON.stringify(op[1]).includes('record-file'))
+      ?.op[3];
+    expect(record).toMatchObject({
+      parts: expect.arrayContaining([expect.stringMatching(/"labels":\{"text":"$/), { value: 'label.3' }]),
+    });
+    expect(JSON.stringify(record)).toContain(JSON.stringify('","a\\"b":"').slice(1, -1));
+    expect(JSON.stringify(record)).not.toContain('label.0');
+  });
+});
+
+describe('an entry point', () => {
+  const { image } = facts();
+  const withEntrypoint = { ...image, config: { ...image.config, entrypoint: ['/entry'] } };
+  const argsOf = (flags: RunFlags, command: string[] = []) =>
+    compileSpec(options(flags, command), DEFAULT_POLICY, facts({ image: withEntrypoint })).process;
+
+  it('stands before the command, and one of the command line takes the place of all that the image has', () => {
+    expect(argsOf({})).toMatchObject({ args: ['/entry', 'sh'], command: false });
+    expect(argsOf({}, ['x'])).toMatchObject({ args: ['/entry'], command: true });
+    expect(argsOf({ entrypoint: '/own' })).toMatchObject({ args: ['/own'], command: false });
+    expect(argsOf({ entrypoint: '' }, ['x'])).toMatchObject({ args: [], command: true });
+    expect(() => argsOf({ entrypoint: '' })).toThrow(/no command/);
+  });
+});
+
+describe('--init', () => {
+  const withInit = { ...facts().host, init: '/usr/bin/catatonit' };
+  const opsOf = (over: Partial<SpecFacts>) =>
+    compilePlan(compileSpec(options({ init: true }), DEFAULT_POLICY, facts(over)), books).map(({ op }) => op);
+
+  it('puts a program of the host before the command', () => {
+    const ops = opsOf({ host: withInit });
+    expect(ops.filter(([name]) => name === 'arg')).toEqual([
+      ['arg', '/dev/init'],
+      ['arg', '--'],
+    ]);
+    expect(ops).toContainEqual(['bind', '/usr/bin/catatonit', '/dev/init', 'ro,nosuid,nodev', 'file', '']);
+  });
+  it('is refused where there is none, and where none may be executed', () => {
+    expect(() => opsOf({})).toThrow(expect.objectContaining({ hint: expect.stringContaining('apt-get install') }));
+    const selinux = { user: 'u', role: 'r', pair: [1, 2] as const };
+    expect(() => opsOf({ host: withInit, selinux })).toThrow(/label/);
   });
 });
 

@@ -7,6 +7,7 @@ const volume = (source: string) => ({
   source,
   destination: '/dst',
   readOnly: false,
+  noExec: false,
   origin: `-v ${source}:/dst`,
 });
 const directory = (realPath: string) => ({ realPath, kind: 'directory' as const, identity: '1:2' });
