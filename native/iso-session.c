@@ -21,9 +21,9 @@
 #include "peer.h"
 #include "run-values.h"
 #include "session-client.h"
+#include "spare.h"
 #include "wire.h"
 
-#define LISTEN_FD 3
 #define IDLE_MS 30000
 #define RECEIVE_SECONDS 5
 
@@ -31,6 +31,8 @@ struct session {
   struct peer_rules rules;
   const char *cgroup;
   const char *maps[2];
+  struct spare spare;
+  unsigned monitors; /* that have not ended */
 };
 
 /* The message's descriptors: request, status, control, then a stream for each bit. */
@@ -74,6 +76,15 @@ static int check_maps(const struct session *session, const struct plan *plan) {
   return same ? 0 : -ESTALE;
 }
 
+/* A process that was made ahead has a network namespace of its own: for another network a launch is a direct one. */
+static int check_network(const struct plan *plan, bool has_network) {
+  for (unsigned i = 0; i < plan->count[STAGE_SESSION]; i++) {
+    const struct op *op = &plan->stage[STAGE_SESSION][i];
+    if (op->kind == OP_NAMESPACE && strcmp(op->arg[0].text, "=network") == 0) return 0;
+  }
+  return has_network ? -ENOTSUP : 0;
+}
+
 static void place_descriptors(struct launch *launch, const int *fds, uint32_t streams) {
   const struct op *stdio = plan_find_host(&launch->plan, OP_STDIO);
   launch->terminal = stdio && strncmp(stdio->arg[0].text + 1, "terminal", 8) == 0;
@@ -87,41 +98,55 @@ static void place_descriptors(struct launch *launch, const int *fds, uint32_t st
 }
 
 /* From here on the process is the monitor of one launch, or ends and says nothing, and the caller launches by itself. */
-_Noreturn static void serve(const struct session *session, int peer_fd) {
+_Noreturn static void serve(const struct session *session, const struct spare_launch *spare_launch) {
   static struct launch launch;
   struct session_request request;
   int fds[SESSION_MAX_FDS];
   unsigned count = 0, at = 0;
   unsigned char *bytes = NULL;
   size_t size = 0;
-  close(LISTEN_FD);
   launch_init(&launch);
-  int error = receive(peer_fd, &request, fds, &count);
+  launch.has_network = spare_launch->has_network;
+  int error = receive(spare_launch->peer_fd, &request, fds, &count);
   if (!error) error = lseek(fds[0], 0, SEEK_SET) < 0 ? -errno : wire_read(fds[0], WIRE_MAX_BYTES, &bytes, &size);
   if (!error) error = plan_decode(bytes, size, &launch.plan, &at);
   if (!error) error = check_maps(session, &launch.plan);
+  if (!error) error = check_network(&launch.plan, launch.has_network);
   if (!error) error = take_bounds(&request);
   if (!error) error = set_run_values(&launch, session->cgroup);
   if (!error) error = values_set(&launch.plan.values, "session-cgroup", session->cgroup);
   if (error) _exit(125);
   place_descriptors(&launch, fds, request.streams);
   close(fds[0]);
-  close(peer_fd);
+  close(spare_launch->peer_fd);
   if (send(launch.control_container, "M", 1, MSG_NOSIGNAL) != 1) _exit(125);
   monitor_main(&launch);
 }
 
-static void take_launch(const struct session *session) {
-  autoclose int peer_fd = accept4(LISTEN_FD, NULL, NULL, SOCK_CLOEXEC);
-  if (peer_fd < 0 || peer_check(peer_fd, &session->rules)) return;
-  pid_t pid = fork_into(CLONE_NEWPID | CLONE_NEWNS);
-  if (pid == 0) serve(session, peer_fd);
+static void make_spare(struct session *session) {
+  struct spare_launch launch;
+  if (session->spare.pid <= 0 && spare_make(&session->spare, &launch) == 0) serve(session, &launch);
 }
 
-/* True when no monitor is left. */
-static bool reap(void) {
-  while (waitpid(-1, NULL, WNOHANG) > 0) continue;
-  return errno == ECHILD;
+/* Nothing of a caller may be open when a process is made ahead for another. */
+static void take_launch(struct session *session) {
+  make_spare(session);
+  int peer_fd = accept4(SESSION_LISTEN_FD, NULL, NULL, SOCK_CLOEXEC);
+  if (peer_fd < 0) return;
+  if (session->spare.pid > 0 && !peer_check(peer_fd, &session->rules)) {
+    /* One that ended meanwhile has not taken it: the caller then launches by itself. */
+    (void)spare_give(&session->spare, peer_fd);
+    session->monitors++;
+  }
+  close(peer_fd);
+  make_spare(session);
+}
+
+static void reap(struct session *session) {
+  for (pid_t pid; (pid = waitpid(-1, NULL, WNOHANG)) > 0;) {
+    if (pid == session->spare.pid) spare_drop(&session->spare);
+    else session->monitors--;
+  }
 }
 
 static void on_child(int signo) { (void)signo; }
@@ -130,7 +155,7 @@ int main(int argc, char **argv) {
   struct sigaction action = {.sa_handler = on_child};
   const struct timespec idle = {.tv_sec = IDLE_MS / 1000};
   sigset_t all, none;
-  if (argc != 5 || fcntl(LISTEN_FD, F_GETFD) < 0) return 125;
+  if (argc != 5 || fcntl(SESSION_LISTEN_FD, F_GETFD) < 0) return 125;
   static struct session session;
   session = (struct session){.rules = {.label = argv[1]}, .cgroup = argv[2], .maps = {argv[3], argv[4]}};
   prctl(PR_SET_NAME, "iso-session");
@@ -142,12 +167,17 @@ int main(int argc, char **argv) {
   sigprocmask(SIG_SETMASK, &all, NULL);
   sigaction(SIGCHLD, &action, NULL);
   sigdelset(&all, SIGCHLD);
-  (void)fcntl(LISTEN_FD, F_SETFL, O_NONBLOCK);
+  (void)fcntl(SESSION_LISTEN_FD, F_SETFL, O_NONBLOCK);
   for (;;) {
-    struct pollfd waiting = {.fd = LISTEN_FD, .events = POLLIN};
+    struct pollfd waiting = {.fd = SESSION_LISTEN_FD, .events = POLLIN};
     int ready = ppoll(&waiting, 1, &idle, &none);
-    bool alone = reap();
+    reap(&session);
     if (ready > 0) take_launch(&session);
-    else if (ready == 0 && alone) return 0;
+    else if (ready == 0 && session.monitors == 0) break;
   }
+  /* The keeper ends with its last process: this one must be gone before us. */
+  pid_t pid = session.spare.pid;
+  spare_drop(&session.spare);
+  if (pid > 0) (void)wait_for(pid);
+  return 0;
 }

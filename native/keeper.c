@@ -29,7 +29,6 @@
 #include "run-stage.h"
 #include "session-client.h"
 
-#define LISTEN_FD 3
 #define BACKLOG 128
 
 struct keeper {
@@ -91,7 +90,7 @@ _Noreturn static void exec_session(const struct keeper *keeper) {
                   (char *)(uintptr_t)keeper->maps[0],
                   (char *)(uintptr_t)keeper->maps[1],
                   NULL};
-  if (dup2(keeper->listen_fd, LISTEN_FD) == LISTEN_FD) execve(keeper->program, argv, (char *[]){NULL});
+  if (dup2(keeper->listen_fd, SESSION_LISTEN_FD) == SESSION_LISTEN_FD) execve(keeper->program, argv, (char *[]){NULL});
   _exit(127);
 }
 

@@ -33,6 +33,7 @@ struct launch {
   int ready[2];
   struct sync_pipe mapped;
   bool in_session;   /* the monitor is the session's: it lives in the user namespace already, and its pipes were sent */
+  bool has_network;  /* the monitor was made ahead, in a network namespace of its own */
   pid_t monitor_pid; /* of a direct launch */
   int monitor_fd;    /* pidfd */
 };
@@ -74,6 +75,8 @@ int launch_run(struct launch *launch, enum launch_way way);
 _Noreturn void monitor_main(struct launch *launch);
 /* From the clone to execve; never returns. */
 _Noreturn void container_main(struct launch *launch, struct sync_pipe *mapped);
+/* Brings up the loopback interface of the network namespace. 0 or -errno. */
+int loopback_up(void);
 /* Relays streams and signals until the monitor has ended; its exit status. */
 int relay_run(struct launch *launch);
 

@@ -20,8 +20,7 @@
 #define START_WAIT_NS 5000000 /* 5 ms */
 #define ANSWER_MS 10000
 
-/* A message with descriptors. 0 or -errno. */
-static int send_fds(int socket_fd, const void *bytes, size_t size, const int *fds, unsigned count) {
+int send_fds(int socket_fd, const void *bytes, size_t size, const int *fds, unsigned count) {
   union {
     struct cmsghdr header;
     char bytes[CMSG_SPACE(SESSION_MAX_FDS * sizeof(int))];

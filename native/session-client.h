@@ -11,6 +11,7 @@
 /* Request, status pipe, control socket, three streams. */
 #define SESSION_MAX_FDS 6
 #define SESSION_SOCKET "session"
+#define SESSION_LISTEN_FD 3 /* of the session itself */
 #define SESSION_MAPS "maps"
 
 /* What goes with the descriptors: the caller's own bounds, which are the payload's. */
@@ -24,6 +25,9 @@ struct session_request {
 /* Hands a launch over to the session, which is started when there is none. 0 when a monitor has taken it; otherwise nothing
  * has been done: the launch has to be a direct one. The maps are those of the user namespace that the plan asks for. */
 int session_launch(struct launch *launch, const char *uid_map, const char *gid_map);
+
+/* Sends a message with descriptors. 0 or -errno. */
+int send_fds(int socket_fd, const void *bytes, size_t size, const int *fds, unsigned count);
 
 /* Opens a directory that belongs to this user and to nobody else, made when it is absent. Descriptor or -errno. */
 int open_private(const char *path);

@@ -15,20 +15,23 @@
 #include "paths.h"
 
 int op_namespace(struct stage_state *state, const struct op *op) {
-  (void)state;
   const char *name = op->arg[0].text;
   int flag = strcmp(name, "network") == 0 ? CLONE_NEWNET : strcmp(name, "cgroup") == 0 ? CLONE_NEWCGROUP : 0;
   if (!flag) return -EINVAL;
+  if (flag == CLONE_NEWNET && state->launch->has_network) return 0;
   return unshare(flag) < 0 ? -errno : 0;
 }
 
-int op_loopback(struct stage_state *state, const struct op *op) {
-  (void)state;
-  (void)op;
+int loopback_up(void) {
   autoclose int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return -errno;
   struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
   return ioctl(fd, SIOCSIFFLAGS, &request) < 0 ? -errno : 0;
+}
+
+int op_loopback(struct stage_state *state, const struct op *op) {
+  (void)op;
+  return state->launch->has_network ? 0 : loopback_up();
 }
 
 int op_hostname(struct stage_state *state, const struct op *op) {

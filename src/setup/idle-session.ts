@@ -24,16 +24,24 @@ function readProcess(pid: number): { name: string; parent: number } {
   return { name: stat.slice(start + 1, end), parent: Number(stat.slice(end + 2).split(' ')[1]) };
 }
 
-/** The keeper of an idle session, when the processes with these ids are that session alone. A monitor has another name. */
-export function findIdleKeeper(pids: readonly number[]): number | undefined {
-  const [pid, ...others] = pids;
-  if (pid === undefined || others.length > 0 || programOf(pid) !== installed('iso-session')) return undefined;
-  const { name, parent } = readProcess(pid);
-  return name === 'iso-session' && programOf(parent) === installed('iso-keeper') ? parent : undefined;
+/** What waits for a launch: the session, and the process that it has made ahead. A monitor has another name. */
+function isIdle(pid: number): boolean {
+  return programOf(pid) === installed('iso-session') && ['iso-session', 'iso-spare'].includes(readProcess(pid).name);
+}
+
+/** An idle session, its keeper first, when the processes with these ids are that session alone. */
+export function findIdleSession(pids: readonly number[]): number[] | undefined {
+  if (!pids.every(isIdle)) return undefined;
+  const keepers = pids.map((pid) => readProcess(pid).parent).filter((pid) => !pids.includes(pid));
+  const [keeper] = keepers;
+  if (keeper === undefined || keepers.length > 1 || programOf(keeper) !== installed('iso-keeper')) return undefined;
+  return [keeper, ...pids];
 }
 
 /** Ends it; a launch in the same moment then finds no session, and fails or starts another. */
-export async function endIdleSession(keeper: number): Promise<void> {
-  process.kill(keeper, 'SIGTERM');
-  for (let tries = 0; tries < TRIES && programOf(keeper) !== undefined; tries += 1) await sleep(WAIT_MS);
+export async function endIdleSession(session: readonly number[]): Promise<void> {
+  const [keeper] = session;
+  if (keeper !== undefined) process.kill(keeper, 'SIGTERM');
+  const isThere = () => session.some((pid) => programOf(pid) !== undefined);
+  for (let tries = 0; tries < TRIES && isThere(); tries += 1) await sleep(WAIT_MS);
 }

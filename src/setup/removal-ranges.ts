@@ -3,7 +3,7 @@ import { readIdUses } from '../facts/id-use.js';
 import type { ManagedRanges } from '../facts/subid-source.js';
 import { type IdRange, overlaps, ownerText, parseSubids } from '../facts/subids.js';
 import { IsoError } from '../lib/errors.js';
-import { endIdleSession, findIdleKeeper } from './idle-session.js';
+import { endIdleSession, findIdleSession } from './idle-session.js';
 import type { RemoveFacts } from './plan-remove.js';
 import { ID_KINDS, type IdKind } from './plan-subids.js';
 import { askManaged } from './range-source.js';
@@ -66,10 +66,10 @@ export async function requireUnused(
 ): Promise<void> {
   const ranges = ID_KINDS.flatMap((id) => ids[id]);
   let pids = findUsers(ranges);
-  const keeper = findIdleKeeper(pids);
-  if (keeper !== undefined) {
+  const session = findIdleSession(pids);
+  if (session) {
     if (!endsIdle) return;
-    await endIdleSession(keeper);
+    await endIdleSession(session);
     pids = findUsers(ranges);
   }
   const [pid] = pids;

@@ -79,7 +79,7 @@ describe('the directories of the toolkit', () => {
     symlinkSync(user.home, link);
     // It refuses an account with processes, and a session waits for more to do.
     execFileSync('pkill', ['--uid', String(user.uid), 'iso-keeper']);
-    await until(() => pidsOf(user, 'iso-session').length === 0);
+    await until(() => ['iso-session', 'iso-spare'].every((comm) => pidsOf(user, comm).length === 0));
     execFileSync('usermod', ['--home', link, '--', user.name]);
     try {
       const [home, store] = [`${user.home}:/h`, `${user.home}/.local/share/containers:/h`];
@@ -91,7 +91,7 @@ describe('the directories of the toolkit', () => {
     } finally {
       // It refuses an account with processes, and a session waits for more to do.
       execFileSync('pkill', ['--uid', String(user.uid), 'iso-keeper']);
-      await until(() => pidsOf(user, 'iso-session').length === 0);
+      await until(() => ['iso-session', 'iso-spare'].every((comm) => pidsOf(user, comm).length === 0));
       execFileSync('usermod', ['--home', user.home, '--', user.name]);
     }
   });
