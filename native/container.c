@@ -57,7 +57,7 @@ int op_pivot(struct stage_state *state, const struct op *op) {
 
 void container_main(struct launch *launch, struct sync_pipe *mapped) {
   static struct stage_state state;
-  state = (struct stage_state){.launch = launch, .role = ROLE_CONTAINER, .root_fd = -1};
+  stage_state_init(&state, launch, ROLE_CONTAINER);
   prctl(PR_SET_NAME, "iso-container");
   if (sync_wait(mapped)) _exit(125);
   prctl(PR_SET_DUMPABLE, 0);

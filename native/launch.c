@@ -158,7 +158,7 @@ int launch_run(struct launch *launch, enum launch_way way) {
   error = set_run_values(launch, NULL);
   if (error) return fail(session, error);
   static struct stage_state state;
-  state = (struct stage_state){.launch = launch, .role = ROLE_OUTER, .root_fd = -1};
+  stage_state_init(&state, launch, ROLE_OUTER);
   error = run_stage(&state, STAGE_HOST);
   if (!error) return launch->monitor_pid > 0 ? relay_run(launch) : fail(NULL, -EINVAL);
   if (launch->monitor_pid > 0) kill(launch->monitor_pid, SIGKILL);

@@ -38,7 +38,7 @@ struct launch {
   int monitor_fd;    /* pidfd */
 };
 
-/* The state of one stage while its ops run. */
+/* The state of one stage while its ops run: static, and set up field by field, since writing its arrays would cost the pages. */
 struct stage_state {
   struct launch *launch;
   enum role role;
@@ -56,6 +56,9 @@ typedef int op_function(struct stage_state *state, const struct op *op);
 
 /* Runs the ops of a stage in order and reports the first that fails. 0 or -errno. */
 int run_stage(struct stage_state *state, enum stage stage);
+
+/* Of a static one, which is zero. */
+void stage_state_init(struct stage_state *state, struct launch *launch, enum role role);
 
 /* A launch that has neither descriptors nor processes yet. */
 void launch_init(struct launch *launch);

@@ -138,7 +138,7 @@ static int run_set_up(struct stage_state *state) {
 
 void monitor_main(struct launch *launch) {
   static struct stage_state state;
-  state = (struct stage_state){.launch = launch, .role = ROLE_SESSION, .root_fd = -1};
+  stage_state_init(&state, launch, ROLE_SESSION);
   prctl(PR_SET_NAME, "iso-monitor");
   /* The modes of what ops make are the plan's. */
   umask(0);
@@ -161,7 +161,12 @@ void monitor_main(struct launch *launch) {
   close_payload_ends(launch);
   /* From here on no process of the user may look into this one. */
   prctl(PR_SET_DUMPABLE, 0);
-  if (!error && state.container_pid > 0) _exit(watch_container(&state));
+  if (!error && state.container_pid > 0) {
+    int code = watch_container(&state);
+    /* All is done: the caller need not wait for the kernel to take this process and its mounts apart. */
+    close_fd(&launch->status[1]);
+    _exit(code);
+  }
   if (state.container_pid > 0) {
     kill(state.container_pid, SIGKILL);
     (void)wait_for_container(state.container_pid);

@@ -50,7 +50,11 @@ struct relay {
 };
 
 static void flow_open(struct flow *flow, int stream, int from_fd, int to_fd) {
-  *flow = (struct flow){.stream = stream, .from_fd = from_fd, .to_fd = to_fd, .open = from_fd >= 0 && to_fd >= 0};
+  /* Field by field: its buffer, of no use to splice(2), would cost a page. */
+  flow->stream = stream;
+  flow->from_fd = from_fd;
+  flow->to_fd = to_fd;
+  flow->open = from_fd >= 0 && to_fd >= 0;
 }
 
 static void flow_close(struct flow *flow) {
@@ -299,7 +303,8 @@ static void turn(struct relay *relay) {
 
 int relay_run(struct launch *launch) {
   static struct relay relay;
-  relay = (struct relay){.launch = launch, .master_fd = -1, .container_fd = -1};
+  relay.launch = launch;
+  relay.master_fd = relay.container_fd = -1;
   open_signals(&relay);
   if (!launch->terminal) {
     flow_open(&relay.flow[0], 0, launch->relay_stdin ? 0 : -1, launch->pipe[0][1]);

@@ -79,6 +79,12 @@ static int set_now(struct values *values) {
   return values_set(values, "now", whole);
 }
 
+void stage_state_init(struct stage_state *state, struct launch *launch, enum role role) {
+  state->launch = launch;
+  state->role = role;
+  state->root_fd = -1;
+}
+
 int run_stage(struct stage_state *state, enum stage stage) {
   struct plan *plan = &state->launch->plan;
   if (plan->count[stage] == 0) return 0;
