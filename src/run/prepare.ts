@@ -18,6 +18,7 @@ import { planDigest } from '../sys/launcher/encode.js';
 import type { LaunchPlan, RunValues } from '../sys/launcher/ops.js';
 import { compileFilter } from '../sys/libseccomp.js';
 import { USER_SPOOL } from '../trail/record-event.js';
+import { compactFilter } from './compact-filter.js';
 import { compilePlan } from './compile-plan.js';
 import { readLayerFile } from './image-files.js';
 import { addGroups, type PayloadUser, resolveUser } from './image-user.js';
@@ -71,7 +72,7 @@ export function constantsOf({ identity, image, digest, session, scopeParent }: P
 function compileSeccomp(capabilities: readonly string[]): ContainerSpec['seccomp'] {
   const profile = parseProfile(readFileSync(installed('templates/user/seccomp.json'), 'utf8'));
   const { main, quiet } = resolveProfile(profile, { arch: process.arch, capabilities });
-  return { main: compileFilter(main), quiet: compileFilter(quiet) };
+  return { main: compactFilter(compileFilter(main)), quiet: compileFilter(quiet) };
 }
 
 function readUser(options: RunOptions, image: ImageRecord, layers: string[], identity: OwnIdentity): PayloadUser {
