@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -55,6 +56,17 @@ void cgroup_tree_open(size_t size, char *ret_path) {
     return;
   }
   hand_down(ret_path);
+}
+
+bool cgroup_oom_killed(const char *cgroup) {
+  char path[4200], text[512];
+  if (!cgroup || join(cgroup, "memory.events", sizeof path, path)) return false;
+  autoclose int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+  ssize_t length = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+  if (length <= 0) return false;
+  text[length] = 0;
+  const char *count = strstr(text, "oom_kill ");
+  return count && strtoul(count + strlen("oom_kill "), NULL, 10) > 0;
 }
 
 int cgroup_tree_remove(const char *tree, const char *scope) {

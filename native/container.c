@@ -13,8 +13,8 @@
 #include "run-stage.h"
 #include "ops/paths.h"
 
-/* Tells the outer process our pid: the kernel translates it into the receiver's pid namespace (unix(7) SCM_CREDENTIALS). */
-static int send_pid(struct launch *launch) {
+/* The kernel translates it into the receiver's pid namespace (unix(7) SCM_CREDENTIALS). */
+int send_pid(struct launch *launch) {
   return send(launch->control_container, "P", 1, MSG_NOSIGNAL) == 1 ? 0 : -errno;
 }
 
@@ -40,12 +40,23 @@ static int install_stdio(struct stage_state *state, int null_fd, uid_t owner) {
   return 0;
 }
 
+static int install_streams(struct stage_state *state, uid_t owner) {
+  if (state->launch->relay_stdin) return install_stdio(state, -1, owner);
+  autoclose int null_fd = open_null(state);
+  return null_fd < 0 ? null_fd : install_stdio(state, null_fd, owner);
+}
+
+/* streams OWNER: of a process that joins a container. A session of its own keeps it from those that watch over it: kill(2)
+ * with 0 reaches a process group across pid namespaces. */
+int op_streams(struct stage_state *state, const struct op *op) {
+  if (setsid() < 0) return -errno;
+  return install_streams(state, (uid_t)op->arg[0].number);
+}
+
 /* The streams are installed while the old root can still be reached for errors and the ids are not yet changed. */
 int op_pivot(struct stage_state *state, const struct op *op) {
   if (!state->launch->terminal) {
-    autoclose int null_fd = state->launch->relay_stdin ? -1 : open_null(state);
-    if (!state->launch->relay_stdin && null_fd < 0) return null_fd;
-    int error = install_stdio(state, null_fd, (uid_t)op->arg[0].number);
+    int error = install_streams(state, (uid_t)op->arg[0].number);
     if (error) return error;
   }
   if (fchdir(state->root_fd) < 0) return -errno;
@@ -59,10 +70,10 @@ void container_main(struct launch *launch, struct sync_pipe *mapped) {
   static struct stage_state state;
   stage_state_init(&state, launch, ROLE_CONTAINER);
   prctl(PR_SET_NAME, "iso-container");
-  if (sync_wait(mapped)) _exit(125);
+  if (mapped && sync_wait(mapped)) _exit(125);
   prctl(PR_SET_DUMPABLE, 0);
   close_fd(&launch->ready[0]);
-  if (send_pid(launch)) _exit(125);
+  if (mapped && send_pid(launch)) _exit(125);
   /* Returns only when an op failed, or the plan ends without an exec. */
   (void)run_stage(&state, STAGE_CONTAINER);
   if (write(launch->ready[1], "F", 1) < 0) _exit(125);

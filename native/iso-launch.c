@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 
 #include "run-stage.h"
+#include "signal-container.h"
 #include "wire.h"
 
 static int report(int status) {
@@ -28,6 +29,7 @@ int main(int argc, char **argv) {
     print_ops();
     return 0;
   }
+  if (argc > 2 && strcmp(argv[1], "--signal") == 0) return signal_container(argc - 2, argv + 2);
   const bool direct = argc == 2 && strcmp(argv[1], "--direct") == 0;
   if ((argc != 1 && !direct) || fcntl(PLAN_FD, F_GETFD) < 0 || fcntl(STATUS_FD, F_SETFD, FD_CLOEXEC) < 0) {
     fprintf(stderr, "iso-launch: started by iso-run with a plan on descriptor 3 and a report on 4; not for people\n");

@@ -2,7 +2,7 @@
  * iso-session: takes launches from the user's own processes and forks a monitor for each, in the user namespace that the keeper
  * holds. It reads nothing of a launch itself; what a caller is must be decided here, where its pid still has a meaning.
  *
- *   iso-session LABEL CGROUP UID-MAP GID-MAP     listening socket on descriptor 3
+ *   iso-session LABEL CGROUP UID-MAP GID-MAP     listening sockets on descriptors 3 (launches) and 4 (joins)
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -98,7 +98,7 @@ static void place_descriptors(struct launch *launch, const int *fds, uint32_t st
 }
 
 /* From here on the process is the monitor of one launch, or ends and says nothing, and the caller launches by itself. */
-_Noreturn static void serve(const struct session *session, const struct spare_launch *spare_launch) {
+_Noreturn static void serve(const struct session *session, const struct spare_launch *spare_launch, bool joins) {
   static struct launch launch;
   struct session_request request;
   int fds[SESSION_MAX_FDS];
@@ -110,6 +110,7 @@ _Noreturn static void serve(const struct session *session, const struct spare_la
   int error = receive(spare_launch->peer_fd, &request, fds, &count);
   if (!error) error = lseek(fds[0], 0, SEEK_SET) < 0 ? -errno : wire_read(fds[0], WIRE_MAX_BYTES, &bytes, &size);
   if (!error) error = plan_decode(bytes, size, &launch.plan, &at);
+  if (!error && plan_joins(&launch.plan) != joins) error = -EINVAL;
   if (!error) error = check_maps(session, &launch.plan);
   if (!error) error = check_network(&launch.plan, launch.has_network);
   if (!error) error = take_bounds(&request);
@@ -125,7 +126,7 @@ _Noreturn static void serve(const struct session *session, const struct spare_la
 
 static void make_spare(struct session *session) {
   struct spare_launch launch;
-  if (session->spare.pid <= 0 && spare_make(&session->spare, &launch) == 0) serve(session, &launch);
+  if (session->spare.pid <= 0 && spare_make(&session->spare, &launch) == 0) serve(session, &launch, false);
 }
 
 /* Nothing of a caller may be open when a process is made ahead for another. */
@@ -142,6 +143,19 @@ static void take_launch(struct session *session) {
   make_spare(session);
 }
 
+/* Its monitor must see the container that is joined, so it is in the session's own pid namespace and none made ahead. */
+static void take_join(struct session *session) {
+  autoclose int peer_fd = accept4(SESSION_JOIN_FD, NULL, NULL, SOCK_CLOEXEC);
+  if (peer_fd < 0 || peer_check(peer_fd, &session->rules)) return;
+  pid_t pid = fork();
+  if (pid > 0) session->monitors++;
+  if (pid != 0) return;
+  close(SESSION_LISTEN_FD);
+  close(SESSION_JOIN_FD);
+  spare_drop(&session->spare);
+  serve(session, &(struct spare_launch){.peer_fd = peer_fd}, true);
+}
+
 static void reap(struct session *session) {
   for (pid_t pid; (pid = waitpid(-1, NULL, WNOHANG)) > 0;) {
     if (pid == session->spare.pid) spare_drop(&session->spare);
@@ -155,7 +169,7 @@ int main(int argc, char **argv) {
   struct sigaction action = {.sa_handler = on_child};
   const struct timespec idle = {.tv_sec = IDLE_MS / 1000};
   sigset_t all, none;
-  if (argc != 5 || fcntl(SESSION_LISTEN_FD, F_GETFD) < 0) return 125;
+  if (argc != 5 || fcntl(SESSION_LISTEN_FD, F_GETFD) < 0 || fcntl(SESSION_JOIN_FD, F_GETFD) < 0) return 125;
   static struct session session;
   session = (struct session){.rules = {.label = argv[1]}, .cgroup = argv[2], .maps = {argv[3], argv[4]}};
   prctl(PR_SET_NAME, "iso-session");
@@ -168,12 +182,14 @@ int main(int argc, char **argv) {
   sigaction(SIGCHLD, &action, NULL);
   sigdelset(&all, SIGCHLD);
   (void)fcntl(SESSION_LISTEN_FD, F_SETFL, O_NONBLOCK);
+  (void)fcntl(SESSION_JOIN_FD, F_SETFL, O_NONBLOCK);
   for (;;) {
-    struct pollfd waiting = {.fd = SESSION_LISTEN_FD, .events = POLLIN};
-    int ready = ppoll(&waiting, 1, &idle, &none);
+    struct pollfd waiting[2] = {{.fd = SESSION_LISTEN_FD, .events = POLLIN}, {.fd = SESSION_JOIN_FD, .events = POLLIN}};
+    int ready = ppoll(waiting, 2, &idle, &none);
     reap(&session);
-    if (ready > 0) take_launch(&session);
-    else if (ready == 0 && session.monitors == 0) break;
+    if (ready > 0 && waiting[0].revents) take_launch(&session);
+    if (ready > 0 && waiting[1].revents) take_join(&session);
+    if (ready == 0 && session.monitors == 0) break;
   }
   /* The keeper ends with its last process: this one must be gone before us. */
   pid_t pid = session.spare.pid;

@@ -34,6 +34,7 @@
 struct keeper {
   int directory_fd;
   int listen_fd;
+  int join_fd;
   int user_ns_fd;
   pid_t session;
   char maps[2][4096];
@@ -70,10 +71,10 @@ static int take_lock(int directory_fd) {
   return flock(fd, LOCK_EX | LOCK_NB) < 0 ? -errno : 0;
 }
 
-static int listen_in(int directory_fd) {
+static int listen_in(int directory_fd, const char *name) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
-  snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/" SESSION_SOCKET, directory_fd);
-  if (unlinkat(directory_fd, SESSION_SOCKET, 0) < 0 && errno != ENOENT) return -errno;
+  snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/%s", directory_fd, name);
+  if (unlinkat(directory_fd, name, 0) < 0 && errno != ENOENT) return -errno;
   int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
   if (fd < 0) return -errno;
   if (bind(fd, (const struct sockaddr *)&address, sizeof address) == 0 && listen(fd, BACKLOG) == 0) return fd;
@@ -90,7 +91,10 @@ _Noreturn static void exec_session(const struct keeper *keeper) {
                   (char *)(uintptr_t)keeper->maps[0],
                   (char *)(uintptr_t)keeper->maps[1],
                   NULL};
-  if (dup2(keeper->listen_fd, SESSION_LISTEN_FD) == SESSION_LISTEN_FD) execve(keeper->program, argv, (char *[]){NULL});
+  /* Neither may lie where the other has to go. */
+  int join_fd = fcntl(keeper->join_fd, F_DUPFD_CLOEXEC, SESSION_JOIN_FD + 1);
+  if (join_fd >= 0 && dup2(keeper->listen_fd, SESSION_LISTEN_FD) == SESSION_LISTEN_FD && dup2(join_fd, SESSION_JOIN_FD) == SESSION_JOIN_FD)
+    execve(keeper->program, argv, (char *[]){NULL});
   _exit(127);
 }
 
@@ -142,13 +146,15 @@ static int keep(struct keeper *keeper) {
   sigset_t none;
   sigemptyset(&none);
   for (;;) {
-    struct pollfd waiting = {.fd = keeper->session > 0 ? -1 : keeper->listen_fd, .events = POLLIN};
+    struct pollfd waiting[2] = {{.fd = keeper->session > 0 ? -1 : keeper->listen_fd, .events = POLLIN},
+                                {.fd = keeper->session > 0 ? -1 : keeper->join_fd, .events = POLLIN}};
     /* SIGCHLD is let in here and nowhere else. */
-    int ready = ppoll(&waiting, 1, NULL, &none);
+    int ready = ppoll(waiting, 2, NULL, &none);
     if (reap(keeper)) break;
     if (ready > 0 && keeper->session <= 0 && start_again(keeper)) return 1;
   }
   (void)unlinkat(keeper->directory_fd, SESSION_SOCKET, 0);
+  (void)unlinkat(keeper->directory_fd, SESSION_JOIN_SOCKET, 0);
   return 0;
 }
 
@@ -165,7 +171,10 @@ static int set_up(struct keeper *keeper, const char *directory) {
   if (read_text(AT_FDCWD, "/proc/self/attr/current", sizeof keeper->label, keeper->label)) keeper->label[0] = 0;
   keeper->label[strcspn(keeper->label, "\n")] = 0;
   cgroup_tree_open(sizeof keeper->cgroup, keeper->cgroup);
-  keeper->listen_fd = listen_in(keeper->directory_fd);
+  keeper->join_fd = listen_in(keeper->directory_fd, SESSION_JOIN_SOCKET);
+  if (keeper->join_fd < 0) return keeper->join_fd;
+  /* This one last: who finds it takes the keeper for ready. */
+  keeper->listen_fd = listen_in(keeper->directory_fd, SESSION_SOCKET);
   return keeper->listen_fd < 0 ? keeper->listen_fd : 0;
 }
 
@@ -187,7 +196,7 @@ static void block_signals(void) {
 
 /* `ready` has a write end only where somebody waits for it. */
 static int run(const char *directory, struct sync_pipe *ready) {
-  static struct keeper keeper = {.directory_fd = -1, .listen_fd = -1, .user_ns_fd = -1};
+  static struct keeper keeper = {.directory_fd = -1, .listen_fd = -1, .join_fd = -1, .user_ns_fd = -1};
   block_signals();
   prctl(PR_SET_NAME, "iso-keeper");
   prctl(PR_SET_CHILD_SUBREAPER, 1);

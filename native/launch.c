@@ -94,20 +94,21 @@ static void close_monitor_ends(struct launch *launch) {
   launch->control_container = launch->status[1] = launch->pipe[0][0] = launch->pipe[1][1] = launch->pipe[2][1] = -1;
 }
 
-/* Of a direct launch; in a session the user namespace is there. */
+/* Of a direct launch; in a session the user namespace is there, and for what joins a container its own. */
 int op_session(struct stage_state *state, const struct op *op) {
   struct launch *launch = state->launch;
   if (launch->in_session) return 0;
+  const bool joins = plan_joins(&launch->plan);
   int error = sync_make(&launch->mapped);
   if (error) return error;
-  pid_t pid = fork_into(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS);
+  pid_t pid = fork_into(joins ? 0 : CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS);
   if (pid < 0) return pid;
   if (pid == 0) monitor_main(launch);
   launch->monitor_pid = pid;
   launch->monitor_fd = (int)syscall(SYS_pidfd_open, pid, 0);
   close_monitor_ends(launch);
   const char *const programs[2] = {op->arg[0].text, op->arg[2].text}, *const maps[2] = {op->arg[1].text, op->arg[3].text};
-  error = write_id_maps(programs, maps, pid, &state->detail);
+  if (!joins) error = write_id_maps(programs, maps, pid, &state->detail);
   if (!error) sync_release(&launch->mapped);
   return error;
 }

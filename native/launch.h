@@ -29,6 +29,7 @@ struct launch {
   int pipe[3][2];    /* stdin, stdout, stderr pipes, [0] read and [1] write end; -1 when unused */
   int control_outer; /* SOCK_SEQPACKET pair */
   int control_container;
+  struct sync_pipe joined; /* of a plan that joins a container: the pid of the process that is in it */
   int status[2];     /* the report of monitor and container */
   int ready[2];
   struct sync_pipe mapped;
@@ -76,14 +77,18 @@ int launch_run(struct launch *launch, enum launch_way way);
 
 /* The monitor's whole life; never returns. */
 _Noreturn void monitor_main(struct launch *launch);
-/* From the clone to execve; never returns. */
+/* From the clone to execve; never returns. Without maps to wait for it is a process that joins a container. */
 _Noreturn void container_main(struct launch *launch, struct sync_pipe *mapped);
 /* Brings up the loopback interface of the network namespace. 0 or -errno. */
 int loopback_up(void);
+/* The pid of a pidfd as this process's /proc counts it: /proc may show another pid namespace than ours. 0 or -errno. */
+int proc_pid(int pid_fd, pid_t *ret_pid);
+/* Tells the outer process the pid of this one: that of the payload. 0 or -errno. */
+int send_pid(struct launch *launch);
 /* Relays streams and signals until the monitor has ended; its exit status. */
 int relay_run(struct launch *launch);
 
-op_function op_claim, op_label_pair, op_make_directory, op_write_file, op_append_line, op_release, op_cgroup_make, op_cgroup_write, op_cgroup_remove, op_stdio, op_session, op_namespace, op_propagation,
-    op_loopback, op_sysctl, op_overlay, op_fuse_overlayfs, op_root, op_tmpfs_root, op_mount, op_container, op_unmount, op_remove,
-    op_hostname, op_mkdir, op_touch, op_symlink, op_bind, op_device, op_mask, op_readonly, op_terminal, op_pivot,
+op_function op_keep_launch, op_claim, op_label_pair, op_make_directory, op_write_file, op_append_line, op_release, op_cgroup_make, op_cgroup_write, op_cgroup_remove, op_stdio, op_session, op_namespace, op_propagation,
+    op_loopback, op_sysctl, op_overlay, op_fuse_overlayfs, op_root, op_tmpfs_root, op_mount, op_container, op_beside, op_join, op_unmount, op_remove,
+    op_hostname, op_mkdir, op_touch, op_symlink, op_bind, op_device, op_mask, op_readonly, op_terminal, op_console, op_streams, op_pivot,
     op_rlimit, op_cap_bound, op_groups, op_ids, op_caps, op_chdir, op_label, op_label_file, op_relabel, op_no_new_privs, op_seccomp, op_arg, op_args, op_env, op_exec;

@@ -11,11 +11,11 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "cgroup-tree.h"
 #include "run-stage.h"
 #include "run-values.h"
 
-/* The pid of a pidfd as this process's /proc counts it: /proc may show another pid namespace than ours. */
-static int proc_pid(int pid_fd, pid_t *ret_pid) {
+int proc_pid(int pid_fd, pid_t *ret_pid) {
   char path[64], line[128];
   snprintf(path, sizeof path, "/proc/self/fdinfo/%d", pid_fd);
   FILE *file = fopen(path, "re");
@@ -122,7 +122,9 @@ static int watch_container(struct stage_state *state) {
   int code = exit_code(status);
   status_write(STATUS_EXIT, ROLE_SESSION, 0, (uint32_t)status, 0);
   (void)run_stage(state, STAGE_CLEANUP);
-  if (!values_set_number(values, "exit-code", (unsigned)code) &&
+  bool oom_killed = cgroup_oom_killed(values_get(values, "cgroup"));
+  if (!values_set(values, "oom-killed", oom_killed ? "true" : "false") &&
+      !values_set_number(values, "exit-code", (unsigned)code) &&
       !values_set(values, "outcome", code == 0 ? "success" : "failure"))
     (void)run_stage(state, STAGE_EXITED);
   return code;

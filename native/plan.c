@@ -19,6 +19,7 @@ const char *const stage_names[STAGE_COUNT] = {"host",    "session", "container",
                                              "cleanup", "exited",  "failed"};
 
 const struct op_row op_table[OP_COUNT] = {
+    [OP_KEEP_LAUNCH] = {"keep-launch", HOST, "t"},
     [OP_CLAIM] = {"claim", HOST, "ttt"},
     [OP_LABEL_PAIR] = {"label-pair", HOST, "ttttt"},
     [OP_MAKE_DIRECTORY] = {"make-directory", HOST, "tn"},
@@ -40,6 +41,8 @@ const struct op_row op_table[OP_COUNT] = {
     [OP_TMPFS_ROOT] = {"tmpfs-root", CONTAINER, "t"},
     [OP_MOUNT] = {"mount", SESSION | CONTAINER, "ttttt"},
     [OP_CONTAINER] = {"container", SESSION, "tt"},
+    [OP_BESIDE] = {"beside", SESSION, ""},
+    [OP_JOIN] = {"join", CONTAINER, "tt"},
     [OP_UNMOUNT] = {"unmount", CLEANUP, "t"},
     [OP_REMOVE] = {"remove", EXITED | FAILED, "t"},
     [OP_HOSTNAME] = {"hostname", CONTAINER, "t"},
@@ -51,6 +54,8 @@ const struct op_row op_table[OP_COUNT] = {
     [OP_MASK] = {"mask", CONTAINER, "t"},
     [OP_READONLY] = {"readonly", CONTAINER, "t"},
     [OP_TERMINAL] = {"terminal", CONTAINER, "n"},
+    [OP_CONSOLE] = {"console", CONTAINER, ""},
+    [OP_STREAMS] = {"streams", CONTAINER, "n"},
     [OP_PIVOT] = {"pivot", CONTAINER, "n"},
     [OP_RLIMIT] = {"rlimit", CONTAINER, "nnn"},
     [OP_CAP_BOUND] = {"cap-bound", CONTAINER, "n"},
@@ -183,6 +188,12 @@ const struct op *plan_find_host(const struct plan *plan, enum op_kind kind) {
   for (unsigned i = 0; i < plan->count[STAGE_HOST]; i++)
     if (plan->stage[STAGE_HOST][i].kind == kind) return &plan->stage[STAGE_HOST][i];
   return NULL;
+}
+
+bool plan_joins(const struct plan *plan) {
+  for (unsigned i = 0; i < plan->count[STAGE_SESSION]; i++)
+    if (plan->stage[STAGE_SESSION][i].kind == OP_BESIDE) return true;
+  return false;
 }
 
 void plan_free(struct plan *plan) {

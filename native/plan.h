@@ -5,6 +5,7 @@
  *
  * A text is `=` and the text itself, or `$` and the name of a value, so that one plan serves every run of its shape. */
 #pragma once
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -30,6 +31,7 @@ enum stage {
 };
 
 enum op_kind {
+  OP_KEEP_LAUNCH,
   OP_CLAIM,
   OP_LABEL_PAIR,
   OP_MAKE_DIRECTORY,
@@ -51,6 +53,8 @@ enum op_kind {
   OP_TMPFS_ROOT,
   OP_MOUNT,
   OP_CONTAINER,
+  OP_BESIDE,
+  OP_JOIN,
   OP_UNMOUNT,
   OP_REMOVE,
   OP_HOSTNAME,
@@ -62,6 +66,8 @@ enum op_kind {
   OP_MASK,
   OP_READONLY,
   OP_TERMINAL,
+  OP_CONSOLE,
+  OP_STREAMS,
   OP_PIVOT,
   OP_RLIMIT,
   OP_CAP_BOUND,
@@ -122,5 +128,8 @@ int plan_decode(unsigned char *bytes, size_t size, struct plan *ret_plan, unsign
 
 /* The first op of a kind in the host stage, NULL when there is none. */
 const struct op *plan_find_host(const struct plan *plan, enum op_kind kind);
+
+/* True for a plan whose payload joins a container that runs. */
+bool plan_joins(const struct plan *plan);
 
 void plan_free(struct plan *plan);

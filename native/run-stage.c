@@ -5,6 +5,7 @@
 #include <time.h>
 
 static op_function *const op_functions[OP_COUNT] = {
+    [OP_KEEP_LAUNCH] = op_keep_launch,
     [OP_CLAIM] = op_claim,
     [OP_LABEL_PAIR] = op_label_pair,
     [OP_MAKE_DIRECTORY] = op_make_directory,
@@ -26,6 +27,8 @@ static op_function *const op_functions[OP_COUNT] = {
     [OP_TMPFS_ROOT] = op_tmpfs_root,
     [OP_MOUNT] = op_mount,
     [OP_CONTAINER] = op_container,
+    [OP_BESIDE] = op_beside,
+    [OP_JOIN] = op_join,
     [OP_UNMOUNT] = op_unmount,
     [OP_REMOVE] = op_remove,
     [OP_HOSTNAME] = op_hostname,
@@ -37,6 +40,8 @@ static op_function *const op_functions[OP_COUNT] = {
     [OP_MASK] = op_mask,
     [OP_READONLY] = op_readonly,
     [OP_TERMINAL] = op_terminal,
+    [OP_CONSOLE] = op_console,
+    [OP_STREAMS] = op_streams,
     [OP_PIVOT] = op_pivot,
     [OP_RLIMIT] = op_rlimit,
     [OP_CAP_BOUND] = op_cap_bound,

@@ -15,6 +15,7 @@ static const struct path CONTAINER_PATHS[] = {
     {"hostname-file", "directory", "hostname"}, {"resolver-file", "directory", "resolv.conf"},
     {"state-file", "directory", "state.json"},
     {"record-file", "directory", "container.json"},
+    {"launch-file", "directory", "launch"},
 };
 static const struct path CGROUP_PATHS[] = {
     {"monitor", "scope", "monitor"},

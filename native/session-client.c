@@ -45,9 +45,9 @@ int open_private(const char *path) {
 }
 
 /* Through /proc, since a path in a deep home does not fit an address (unix(7)). */
-static int connect_to(int directory_fd) {
+static int connect_to(int directory_fd, const char *name) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
-  snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/" SESSION_SOCKET, directory_fd);
+  snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/%s", directory_fd, name);
   int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
   if (fd < 0) return -errno;
   if (connect(fd, (const struct sockaddr *)&address, sizeof address) == 0) return fd;
@@ -97,16 +97,16 @@ static int write_maps(int directory_fd, const char *uid_map, const char *gid_map
   return renameat(directory_fd, fresh, directory_fd, SESSION_MAPS) < 0 ? -errno : 0;
 }
 
-static int connect_or_start(const char *directory, const char *uid_map, const char *gid_map) {
+static int connect_or_start(const char *directory, const char *name, const char *uid_map, const char *gid_map) {
   autoclose int directory_fd = open_private(directory);
   if (directory_fd < 0) return directory_fd;
-  int fd = connect_to(directory_fd);
+  int fd = connect_to(directory_fd, name);
   if (fd >= 0 || (fd != -ENOENT && fd != -ECONNREFUSED)) return fd;
   int error = write_maps(directory_fd, uid_map, gid_map);
   if (!error) error = start_keeper(directory);
   const struct timespec pause = {.tv_nsec = START_WAIT_NS};
   for (int tries = 0; !error && tries < START_TRIES; tries++) {
-    fd = connect_to(directory_fd);
+    fd = connect_to(directory_fd, name);
     if (fd >= 0) return fd;
     nanosleep(&pause, NULL);
   }
@@ -170,7 +170,7 @@ static int read_answer(struct launch *launch) {
 int session_launch(struct launch *launch, const char *uid_map, const char *gid_map) {
   const char *directory = values_get(&launch->plan.values, "session");
   if (!directory || !*directory) return -ENOENT;
-  autoclose int session_fd = connect_or_start(directory, uid_map, gid_map);
+  autoclose int session_fd = connect_or_start(directory, plan_joins(&launch->plan) ? SESSION_JOIN_SOCKET : SESSION_SOCKET, uid_map, gid_map);
   if (session_fd < 0) return session_fd;
   int error = send_request(launch, session_fd);
   if (error) return error;

@@ -12,6 +12,9 @@
 #define SESSION_MAX_FDS 6
 #define SESSION_SOCKET "session"
 #define SESSION_LISTEN_FD 3 /* of the session itself */
+#define SESSION_JOIN_FD 4
+/* For what joins a container: its monitor must see that container's processes, so it is in no pid namespace of its own. */
+#define SESSION_JOIN_SOCKET "join"
 #define SESSION_MAPS "maps"
 
 /* What goes with the descriptors: the caller's own bounds, which are the payload's. */

@@ -42,6 +42,7 @@ pid_t spare_make(struct spare *spare, struct spare_launch *ret_launch) {
   pid_t pid = fork_into(CLONE_NEWPID);
   if (pid == 0) {
     close(SESSION_LISTEN_FD);
+    close(SESSION_JOIN_FD);
     close(channel[0]);
     if (wait_for_launch(channel[1], ret_launch)) _exit(125);
     return 0;

@@ -8,8 +8,8 @@
 /* Made by ops and by the session's side of a launch. */
 static const char *const MADE[] = {
     "directory",     "upper",        "work",      "merged",     "hosts",       "hostname-file", "scope", "monitor",
-    "cgroup",        "payload",      "storage",   "pid",        "start-time",  "exit-code",     "now",   "outcome",
-    "started-at",    "state-file",   "record-file", "resolver-file",
+    "cgroup",        "payload",      "storage",   "pid",        "start-time",  "exit-code",     "oom-killed", "now",   "outcome",
+    "started-at",    "state-file",   "record-file", "resolver-file", "launch-file",
     "process-label", "shared-label", "file-label", "label-index",
 };
 

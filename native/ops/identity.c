@@ -58,7 +58,8 @@ int op_ids(struct stage_state *state, const struct op *op) {
   if (setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0) return -errno;
   uid_t r, e, s;
   if (getresuid(&r, &e, &s) < 0 || r != uid || e != uid || s != uid) return -EPERM;
-  return 0;
+  /* With its credentials a process becomes as open to others as fs.suid_dumpable says. */
+  return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ? -errno : 0;
 }
 
 int op_caps(struct stage_state *state, const struct op *op) {

@@ -83,6 +83,14 @@ static int write_whole(int fd, const char *text, size_t size) {
   return 0;
 }
 
+/* keep-launch PATH: the plan with the values of this run, as it came. What joins the container later takes from it what the
+ * payload was, so that it can be no more. */
+int op_keep_launch(struct stage_state *state, const struct op *op) {
+  const struct plan *plan = &state->launch->plan;
+  autoclose int fd = open(op->arg[0].text, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+  return fd < 0 ? -errno : write_whole(fd, (const char *)plan->bytes, plan->size);
+}
+
 /* write-file PATH MODE CONTENT: a reader sees the old one or the new one. */
 int op_write_file(struct stage_state *state, const struct op *op) {
   char fresh[4096], *text = NULL;

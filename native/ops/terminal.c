@@ -23,11 +23,12 @@ static int send_fd(int socket_fd, int fd) {
   return sendmsg(socket_fd, &message, MSG_NOSIGNAL) == 1 ? 0 : -errno;
 }
 
-/* /dev/console is the terminal, bound by descriptor so that nothing can be put in its place. */
-static int bind_console(struct stage_state *state, int slave_fd) {
+/* console: /dev/console is the terminal on descriptor 0, bound by it so that nothing can be put in its place. */
+int op_console(struct stage_state *state, const struct op *op) {
+  (void)op;
   autoclose int target_fd = open_in_root(state->root_fd, "/dev/console", O_PATH, RESOLVE_NO_SYMLINKS);
   if (target_fd < 0) return target_fd;
-  autoclose int mount_fd = clone_mount(slave_fd, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
+  autoclose int mount_fd = clone_mount(STDIN_FILENO, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
   return mount_fd < 0 ? mount_fd : attach_mount(mount_fd, target_fd);
 }
 
@@ -43,8 +44,6 @@ int op_terminal(struct stage_state *state, const struct op *op) {
   autoclose int slave_fd = ioctl(master_fd, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
   if (slave_fd < 0) return -errno;
   if (fchown(slave_fd, (uid_t)op->arg[0].number, (gid_t)-1) < 0) return -errno;
-  int error = bind_console(state, slave_fd);
-  if (error) return error;
   if (setsid() < 0 || ioctl(slave_fd, TIOCSCTTY, 0) < 0) return -errno;
   for (int stream = 0; stream < 3; stream++)
     if (dup2(slave_fd, stream) < 0) return -errno;

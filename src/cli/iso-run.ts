@@ -3,7 +3,10 @@ import { isatty } from 'node:tty';
 import type { Command } from 'commander';
 import type { IsoError } from '../lib/errors.js';
 import type { RunFlags } from '../run/options.js';
+import { registerControlCommands } from './iso-run-control.js';
+import { registerExecCommand } from './iso-run-exec.js';
 import { registerImageCommands } from './iso-run-image.js';
+import { registerLookCommands } from './iso-run-look.js';
 import { createProgram, runMain } from './main.js';
 import { addRunOptions } from './run-options.js';
 import { writeOut } from './write-out.js';
@@ -70,22 +73,6 @@ async function plan(image: string, command: string[], flags: RunFlags, json: boo
   writeOut(json ? `${JSON.stringify(planToJson(prepared))}\n` : formatPlan(prepared));
 }
 
-async function ps(flags: { all?: boolean; quiet?: boolean; json?: boolean }): Promise<void> {
-  const { readOwnIdentity } = await import('../facts/own-identity.js');
-  const { listContainers } = await import('../run/records.js');
-  const { formatContainers } = await import('../run/format-containers.js');
-  const { home, uid } = readOwnIdentity();
-  const listed = listContainers(home, uid).filter(({ running }) => running || flags.all);
-  writeOut(formatContainers(listed, flags, Date.now()));
-}
-
-async function remove(references: string[], flags: { force?: boolean }): Promise<void> {
-  const { readOwnIdentity } = await import('../facts/own-identity.js');
-  const { removeContainers } = await import('../run/remove-container.js');
-  const names = await removeContainers(readOwnIdentity(), references, flags.force ?? false);
-  writeOut(names.map((name) => `${name}\n`).join(''));
-}
-
 function register(program: Command): void {
   program.enablePositionalOptions();
   addRunOptions(program.command('run')).description('create a container and run a command in it').action(run);
@@ -94,19 +81,9 @@ function register(program: Command): void {
     .description('show the launch plan of a run')
     .option('--json', 'print one JSON object')
     .action((image, command, { json, ...flags }) => plan(image, command, flags, json ?? false));
-  program
-    .command('ps')
-    .description('list containers')
-    .option('-a, --all', 'also those that ended')
-    .option('-q, --quiet', 'ids only')
-    .option('--json', 'print one JSON array')
-    .action(ps);
-  program
-    .command('rm')
-    .description('remove containers')
-    .argument('<container...>', 'names or ids')
-    .option('-f, --force', 'end them first')
-    .action(remove);
+  registerLookCommands(program);
+  registerExecCommand(program);
+  registerControlCommands(program);
   registerImageCommands(program);
   program.command('explain-launch', { hidden: true }).action(explainLaunch);
 }

@@ -1,7 +1,7 @@
 /** The options of `run`, defined once for `run` and `plan run`; native/run-options.c has the same table. */
 import { type Command, InvalidArgumentError } from 'commander';
 
-const collect = (value: string, list: string[] = []) => [...list, value];
+export const collect = (value: string, list: string[] = []) => [...list, value];
 
 /** What has one value is not given two: the one that counts would be a matter of order. */
 function once(value: string, before: string | undefined): string {

@@ -39,6 +39,8 @@ export interface ContainerState {
   startedAt?: string;
   finishedAt?: string;
   exitCode?: number;
+  /** The kernel killed processes of it because its memory limit was reached. */
+  oomKilled?: boolean;
 }
 
 /** True while the process that the state names still exists. `stat` is the text of /proc/PID/stat, undefined when gone. */

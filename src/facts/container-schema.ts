@@ -54,5 +54,6 @@ export const containerStateSchema: JSONSchemaType<ContainerState> = {
     startedAt: { ...time, nullable: true },
     finishedAt: { ...time, nullable: true },
     exitCode: { type: 'integer', minimum: 0, maximum: 255, nullable: true },
+    oomKilled: { type: 'boolean', nullable: true },
   },
 };

@@ -1,6 +1,7 @@
 /** What a launch needs to know of the host and of the caller's place in it; read-only. */
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { TREE } from './container-record.js';
 import { readMounts } from './mounts.js';
 
 interface CgroupFacts {
@@ -62,6 +63,10 @@ function whyNoFuse(): string | undefined {
 
 /** In the order of preference; each stands alone, whatever libraries an image has. */
 export const INIT_PROGRAMS = ['/usr/bin/catatonit', '/usr/bin/tini-static'];
+
+/** Of the user's session: its sockets, and plans. */
+export const sessionDirectory = (home: string, runtimeDir: string | undefined): string =>
+  runtimeDir === undefined ? join(home, TREE, 'run') : join(runtimeDir, 'iso');
 
 /** Facts for the calling user. `cpus` counts the host's processors. */
 export function readRunHost(uid: number, cpus: number): RunHostFacts {

@@ -34,6 +34,7 @@ export const ERROR_CODES = {
   'container.missing': { exit: 66, hint: 'see `iso-run ps -a`' },
   'container.exists': { exit: 73, hint: 'choose another --name' },
   'container.running': { exit: 75, hint: 'end it first, or use --force' },
+  'container.state': { exit: 75, hint: 'see `iso-run ps -a`' },
   'quota.near': { exit: 73, hint: 'remove containers with `iso-run rm` and images with `iso-run image rm`' },
   'quota.below-use': {
     exit: 65,

@@ -21,6 +21,9 @@ export function parseCapability(text: string): string {
   });
 }
 
+/** The names of the kernel's bits. */
+export const capabilityNames = (mask: bigint): string[] => CAPABILITIES.filter((_, bit) => (mask >> BigInt(bit)) & 1n);
+
 /** A set as the kernel's bits. */
 export function capabilityMask(names: readonly string[]): bigint {
   return names.reduce((mask, name) => mask | (1n << BigInt(CAPABILITIES.indexOf(parseCapability(name)))), 0n);

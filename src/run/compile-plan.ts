@@ -77,7 +77,10 @@ function compileSession(spec: ContainerSpec, add: Add): void {
 function compileProtection(spec: ContainerSpec, add: Add): void {
   for (const path of READONLY_PATHS) add('container', 'read-only paths', 'readonly', path);
   for (const path of MASKED_PATHS) add('container', 'masked paths', 'mask', path);
-  if (spec.process.terminal) add('container', '--tty', 'terminal', spec.process.user.uid);
+  if (spec.process.terminal) {
+    add('container', '--tty', 'terminal', spec.process.user.uid);
+    add('container', '--tty', 'console');
+  }
   if (spec.root.readOnly) add('container', '--read-only', 'readonly', '/');
   add('container', 'pivot_root', 'pivot', spec.process.user.uid);
 }

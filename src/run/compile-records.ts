@@ -21,6 +21,7 @@ const ORIGIN = 'container records';
 
 // Paths below the container's directory are texts that the launcher makes, so each is an argument of its own.
 const STATE = { argument: 'state-file' } as const;
+const LAUNCH = { argument: 'launch-file' } as const;
 const RECORD = { argument: 'record-file' } as const;
 
 const namesOf = ({ store }: Books) => `${store}/names`;
@@ -90,10 +91,15 @@ export function compileCreation(spec: ContainerSpec, books: Books, add: Add): vo
   compileNames(spec, add);
   compileLabels(books, add);
   add('host', ORIGIN, 'write-file', STATE, 0o600, jsonComposition({ status: 'created' }));
+  add('host', ORIGIN, 'keep-launch', LAUNCH);
   add('host', ORIGIN, 'write-file', RECORD, 0o600, jsonComposition(record(spec, books)));
 }
 
-function event(books: Books, fields: Record<string, JsonTemplate>): JsonTemplate {
+/** An event of this container's life, with the values of its launch. */
+export function lifecycleEvent(
+  books: Pick<Books, 'uid' | 'image'>,
+  fields: Record<string, JsonTemplate>,
+): JsonTemplate {
   return {
     schema: 1,
     time: { value: 'now' },
@@ -126,7 +132,7 @@ export function compileStart(spec: ContainerSpec, books: Books, add: Add): void 
     ...(warnings === '' ? {} : { warnings }),
   } as JsonTemplate;
   const message: JsonTemplate = { text: ['container ', { value: 'name' }, ' started'] };
-  const started = event(books, { action: 'container.start', outcome: 'success', message, details });
+  const started = lifecycleEvent(books, { action: 'container.start', outcome: 'success', message, details });
   add('started', 'audit trail', 'append-line', books.spool, 0o600, jsonComposition(started));
 }
 
@@ -143,14 +149,15 @@ export function compileEnd(spec: ContainerSpec, books: Books, add: Add): void {
     startedAt: { value: 'started-at' },
     finishedAt: { value: 'now' },
     exitCode: { number: 'exit-code' },
+    oomKilled: { number: 'oom-killed' },
   } as JsonTemplate;
   if (spec.remove) compileRemoval(books, 'exited', '--rm', add);
   else add('exited', ORIGIN, 'write-file', STATE, 0o600, jsonComposition(state));
   const message: JsonTemplate = {
     text: ['container ', { value: 'name' }, ' ended with status ', { value: 'exit-code' }],
   };
-  const details = { exitCode: { number: 'exit-code' } } as JsonTemplate;
-  const ended = event(books, { action: 'container.exit', outcome: { value: 'outcome' }, message, details });
+  const details = { exitCode: { number: 'exit-code' }, oomKilled: { number: 'oom-killed' } } as JsonTemplate;
+  const ended = lifecycleEvent(books, { action: 'container.exit', outcome: { value: 'outcome' }, message, details });
   add('exited', 'audit trail', 'append-line', books.spool, 0o600, jsonComposition(ended));
   if (spec.controllers.length > 0) add('exited', 'cgroup', 'cgroup-remove', { argument: 'scope' });
   compileRemoval(books, 'failed', ORIGIN, add);

@@ -4,7 +4,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { TREE } from '../facts/container-record.js';
 import { type OwnIdentity, readOwnIdentity } from '../facts/own-identity.js';
-import { INIT_PROGRAMS, type RunHostFacts, readRunHost } from '../facts/run-host.js';
+import { INIT_PROGRAMS, type RunHostFacts, readRunHost, sessionDirectory } from '../facts/run-host.js';
 import { isKnownContext, readLaunchSelinux } from '../facts/selinux.js';
 import { readVolume, realPathOf } from '../facts/volumes.js';
 import type { ImageRecord } from '../image/record.js';
@@ -163,7 +163,7 @@ export function prepareRun(options: RunOptions, policy: Policy): PreparedRun {
     digest: planDigest(plan),
     ...(spec.controllers.length > 0 && mount !== undefined ? { scopeParent: `${mount}${manager}/iso.slice` } : {}),
     ...(host.runtimeDir === undefined ? {} : { runtimeDir: host.runtimeDir }),
-    session: host.runtimeDir === undefined ? join(tree, 'run') : join(host.runtimeDir, 'iso'),
+    session: sessionDirectory(identity.home, host.runtimeDir),
     sources: readSources(identity, image, layers, host, hidden),
     room: { refuse: policy.quota.refuse, home: identity.home, tree },
   };

@@ -1,4 +1,4 @@
-/** An entry of the plan cache back to a plan, for the words about a launch that failed without Node. Pure. */
+/** Launch plans back from bytes: of the plan cache, for the words about a launch that failed without Node; of a container. Pure. */
 import { IsoError } from '../lib/errors.js';
 import {
   type LaunchPlan,
@@ -47,8 +47,7 @@ function readOp(from: Reader): Omit<PlannedOp, 'origin'> {
   return { stage: stage as Stage, op: [name, ...[...types].map((type) => readArgument(type, from))] as unknown as Op };
 }
 
-function readPlan(bytes: Buffer): Omit<PlannedOp, 'origin'>[] {
-  const from = reader(bytes);
+function readPlan(from: Reader): Omit<PlannedOp, 'origin'>[] {
   from.text();
   return from.list(() => readOp(from));
 }
@@ -64,9 +63,15 @@ export function readEntry(bytes: Buffer): LaunchPlan {
   for (let part = 0; part < 3; part += 1) from.text();
   from.list(from.text);
   from.list(pair);
-  const ops = readPlan(from.raw());
+  const ops = readPlan(reader(from.raw()));
   const origins = from.list(from.text);
   return ops.map((op, index) => ({ ...op, origin: origins[index] ?? '' }));
+}
+
+/** What a container was launched with. @throws IsoError plan.invalid */
+export function readRequest(bytes: Buffer): { ops: Omit<PlannedOp, 'origin'>[]; values: RunValues } {
+  const from = reader(bytes);
+  return { ops: readPlan(from), values: from.list(() => [from.text(), from.text()] as const) };
 }
 
 /** Values as the front writes them: count, then name and text of each. */

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { isPaused } from '../facts/container-cgroup.js';
 import { isSameProcess } from '../facts/container-record.js';
 import { readContainers, type StoredContainer } from '../facts/containers.js';
 import { IsoError } from '../lib/errors.js';
@@ -27,6 +28,7 @@ function readStat(pid: number | undefined): string | undefined {
 export interface Container extends StoredContainer {
   /** What the kernel says, not the record: a killed launcher leaves "running" behind. */
   running: boolean;
+  paused: boolean;
 }
 
 /** The caller's containers, oldest first. One whose monitor was killed has ended, with a status that nobody knows. */
@@ -35,7 +37,8 @@ export function listContainers(home: string, uid: number): Container[] {
     const wasRunning = stored.state.status === 'running';
     const running = wasRunning && isSameProcess(stored.state, readStat(stored.state.pid));
     const state = wasRunning && !running ? { ...stored.state, status: 'exited' as const } : stored.state;
-    return { ...stored, state, running };
+    const paused = running && stored.state.pid !== undefined && isPaused(stored.state.pid, stored.record.id);
+    return { ...stored, state, running, paused };
   });
 }
 

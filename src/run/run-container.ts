@@ -37,8 +37,11 @@ function runValues(prepared: PreparedRun, options: RunOptions): RunValues {
   ];
 }
 
+/** What is launched, and what a direct launch of it needs: the manager's help where the launch writes to a cgroup. */
+export type Launchable = Pick<PreparedRun, 'plan' | 'scopeParent' | 'runtimeDir'>;
+
 /** A direct launch asks the user's manager for a delegated scope: outside it the user may not make a cgroup. */
-function scopeOf({ scopeParent, runtimeDir }: PreparedRun, id: string): Pick<LaunchOptions, 'wrapper' | 'wrapperEnv'> {
+function scopeOf({ scopeParent, runtimeDir }: Launchable, id: string): Pick<LaunchOptions, 'wrapper' | 'wrapperEnv'> {
   if (scopeParent === undefined || runtimeDir === undefined) return {};
   const unit = [`--unit=iso-${shortId(id)}.scope`, '--slice=iso.slice', '--property=Delegate=yes'];
   return {
@@ -58,13 +61,19 @@ interface Launched {
   direct: boolean;
 }
 
-async function launchRun(prepared: PreparedRun, values: RunValues, direct: boolean): Promise<Launched> {
+/** In the user's session, or without one; `scopeId` names the scope of a direct launch. */
+export async function launchAnyway(
+  prepared: Launchable,
+  values: RunValues,
+  direct: boolean,
+  scopeId: string,
+): Promise<Launched> {
   const streams = 'inherit';
   if (!direct) {
     const outcome = await launch(prepared.plan, { values, streams, direct });
     if (!needsScope(outcome)) return { outcome, direct };
   }
-  const scope = scopeOf(prepared, textOf(values, 'id'));
+  const scope = scopeOf(prepared, scopeId);
   return { outcome: await launch(prepared.plan, { values, streams, direct: true, ...scope }), direct: true };
 }
 
@@ -125,5 +134,5 @@ export async function conclude(plan: LaunchPlan, values: RunValues, launched: La
 /** Runs the container; its exit status. @throws IsoError as `conclude` */
 export async function runContainer(prepared: PreparedRun, options: RunOptions): Promise<number> {
   const values = runValues(prepared, options);
-  return conclude(prepared.plan, values, await launchRun(prepared, values, options.direct));
+  return conclude(prepared.plan, values, await launchAnyway(prepared, values, options.direct, textOf(values, 'id')));
 }

@@ -6,6 +6,7 @@ import {
   categoriesOf,
   containerPair,
   formatLevel,
+  parseContext,
   type SelinuxContext,
   userPairOf,
 } from '../lib/selinux-context.js';
@@ -41,6 +42,14 @@ export function labelsOf({ user, role, pair }: LabelBase, own: CategoryPair): Co
     file: `${file}:${level}`,
     shared: `${file}:${shared}`,
   };
+}
+
+/** The context of a container's own files, by that of its processes. */
+export function fileContextOf(process: string): string {
+  const context = parseContext(process);
+  if (!context)
+    throw new IsoError('plan.invalid', 'cannot label the streams of a container', `${process} has no level`);
+  return `${context.user}:object_r:${FILE_TYPE}:${context.level.split('-').at(-1)}`;
 }
 
 /** Why the login's range holds no container, or undefined when it does: all categories are needed, any may be drawn. */

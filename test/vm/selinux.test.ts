@@ -1,6 +1,7 @@
 /** The main scenario: SELinux enforcing, XFS with project quota, cgroup v2, systemd. */
 import { describe } from 'vitest';
 import { accountTests } from './account-tests.js';
+import { controlTests } from './control-tests.js';
 import { limitTests, shareTests } from './limit-tests.js';
 import { loginTests } from './login-tests.js';
 import { installTests, purgeTests } from './package-tests.js';
@@ -17,6 +18,7 @@ describe.sequential('SELinux, XFS with project quota', () => {
   provisionTests(lab);
   loginTests(lab);
   limitTests(lab);
+  controlTests(lab);
   quotaTests(lab);
   selinuxTests(lab);
   homeTests(lab);

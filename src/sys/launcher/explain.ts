@@ -42,6 +42,8 @@ const WORDS: { [Name in OpName]?: (op: Extract<Op, readonly [Name, ...unknown[]]
   hostname: ([, name], show) => `set the host name ${show(name)}`,
   seccomp: () => 'load the system-call filter',
   container: () => "create the container's namespaces",
+  beside: () => 'start a process in the container',
+  join: ([, pid]) => `join the container of process ${pid}`,
 };
 
 const HINTS: { [Name in OpName]?: string } = {
@@ -53,6 +55,7 @@ const HINTS: { [Name in OpName]?: string } = {
   chdir: 'choose a directory that exists in the image with --workdir',
   rlimit: "give no more than the caller's own hard limit, which `ulimit -Ha` shows",
   sysctl: 'settings of message queues and shared memory need Linux 6.9; others may be read-only on this kernel',
+  join: 'see with `iso-run ps -a` whether the container still runs',
   ids: 'choose ids below the number of subordinate ids of this user',
 };
 

@@ -30,6 +30,7 @@ type MadeValue =
   | 'resolver-file'
   | 'state-file'
   | 'record-file'
+  | 'launch-file'
   | 'scope'
   | 'monitor'
   | 'cgroup'
@@ -39,6 +40,7 @@ type MadeValue =
   | 'start-time'
   | 'started-at'
   | 'exit-code'
+  | 'oom-killed'
   | 'outcome'
   | 'now'
   /** SELinux contexts of the payload, of its files, and of files that all containers of the user share. */
@@ -58,6 +60,8 @@ export type Text = string | RunArgument;
 
 /** The arguments of each op. Paths of the host are absolute; those of the container are resolved beneath its root. */
 export interface OpArguments {
+  /** The plan and the values of this run. */
+  'keep-launch': [path: Text];
   /** A name in a directory of links, for one container at a time. */
   claim: [directory: string, name: Text, id: Text];
   /** A free pair of categories, and the contexts with it. */
@@ -86,6 +90,9 @@ export interface OpArguments {
   'tmpfs-root': [path: Text];
   mount: [type: string, target: string, attributes: string, data: string, context: Text];
   container: [uidMap: string, gidMap: string];
+  /** The payload is a further process of a container that runs. */
+  beside: [];
+  join: [pid: string, startTime: string];
   unmount: [path: Text];
   remove: [path: Text];
   hostname: [name: Text];
@@ -97,6 +104,10 @@ export interface OpArguments {
   mask: [path: string];
   readonly: [path: string];
   terminal: [owner: number];
+  /** The terminal is the container's /dev/console. */
+  console: [];
+  /** Of what joins a container; `pivot` does the same for its pid 1. */
+  streams: [owner: number];
   pivot: [streamOwner: number];
   rlimit: [resource: number, soft: number | bigint, hard: number | bigint];
   'cap-bound': [set: bigint];
@@ -123,6 +134,7 @@ export type Op = { [Name in OpName]: readonly [name: Name, ...args: OpArguments[
 
 /** t text, n number, b bytes, c composition; `-` marks an op without arguments, as the launcher prints it. */
 export const OPS: { [Name in OpName]: readonly [args: string, ...stages: Stage[]] } = {
+  'keep-launch': ['t', 'host'],
   claim: ['ttt', 'host'],
   'label-pair': ['ttttt', 'host'],
   'make-directory': ['tn', 'host'],
@@ -144,6 +156,8 @@ export const OPS: { [Name in OpName]: readonly [args: string, ...stages: Stage[]
   'tmpfs-root': ['t', 'container'],
   mount: ['ttttt', 'session', 'container'],
   container: ['tt', 'session'],
+  beside: ['-', 'session'],
+  join: ['tt', 'container'],
   unmount: ['t', 'cleanup'],
   remove: ['t', 'exited', 'failed'],
   hostname: ['t', 'container'],
@@ -155,6 +169,8 @@ export const OPS: { [Name in OpName]: readonly [args: string, ...stages: Stage[]
   mask: ['t', 'container'],
   readonly: ['t', 'container'],
   terminal: ['n', 'container'],
+  console: ['-', 'container'],
+  streams: ['n', 'container'],
   pivot: ['n', 'container'],
   rlimit: ['nnn', 'container'],
   'cap-bound': ['n', 'container'],

@@ -1,0 +1,66 @@
+/** What the commands on containers do. */
+import { readOwnIdentity } from '../facts/own-identity.js';
+import { IsoError } from '../lib/errors.js';
+import { killContainer, stopContainer } from '../run/end-container.js';
+import { setPaused } from '../run/pause-container.js';
+import { type Container, listContainers } from '../run/records.js';
+import { removeContainer } from '../run/remove-container.js';
+import { renameContainer } from '../run/rename-container.js';
+import { selectContainers } from '../run/select-containers.js';
+import { parseSignal } from '../run/signals.js';
+import { parseCondition, parseInterval, waitForContainer } from '../run/wait-container.js';
+import type { KillFlags, RemoveFlags, SelectFlags, StopFlags, WaitFlags } from './iso-run-control.js';
+import { onEach } from './on-each.js';
+
+/** The containers that are meant; of `--all` those for which `fits` holds. */
+function choose(names: string[], flags: SelectFlags, fits: (container: Container) => boolean) {
+  const identity = readOwnIdentity();
+  const selected = selectContainers(listContainers(identity.home, identity.uid), names, flags);
+  return { identity, selected: flags.all ? selected.filter(({ container }) => fits(container)) : selected };
+}
+
+const isRunning = ({ running }: Container) => running;
+
+function parseSeconds(text: string): number {
+  if (/^\d{1,5}$/.test(text) && Number(text) <= 86_400) return Number(text);
+  throw new IsoError('usage.invalid', `cannot use --time ${text}`, 'it is not a number of seconds up to 86400');
+}
+
+export async function stop(names: string[], flags: StopFlags): Promise<void> {
+  const seconds = flags.time === undefined ? undefined : parseSeconds(flags.time);
+  const { identity, selected } = choose(names, flags, isRunning);
+  await onEach(selected, (container) => stopContainer(identity, container, seconds));
+}
+
+export async function kill(names: string[], flags: KillFlags): Promise<void> {
+  const signal = parseSignal(flags.signal);
+  const { selected } = choose(names, flags, isRunning);
+  await onEach(selected, (container) => killContainer(container, signal));
+}
+
+export async function wait(names: string[], flags: WaitFlags): Promise<void> {
+  const options = { condition: parseCondition(flags.condition), intervalMs: parseInterval(flags.interval) };
+  const { identity, selected } = choose(names, flags, isRunning);
+  await onEach(selected, async (container) => String(await waitForContainer(identity, container, options)));
+}
+
+export async function pause(names: string[], flags: SelectFlags): Promise<void> {
+  const { selected } = choose(names, flags, ({ running, paused }) => running && !paused);
+  await onEach(selected, (container) => setPaused(container, true));
+}
+
+export async function unpause(names: string[], flags: SelectFlags): Promise<void> {
+  const { selected } = choose(names, flags, ({ paused }) => paused);
+  await onEach(selected, (container) => setPaused(container, false));
+}
+
+export function rename(reference: string, name: string): void {
+  const { identity, selected } = choose([reference], {}, () => true);
+  for (const { container } of selected) renameContainer(identity.store, container, name);
+}
+
+export async function remove(names: string[], flags: RemoveFlags): Promise<void> {
+  const force = flags.force ?? false;
+  const { identity, selected } = choose(names, flags, ({ running }) => force || !running);
+  await onEach(selected, (container) => removeContainer(identity, container, force));
+}

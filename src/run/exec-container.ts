@@ -1,0 +1,105 @@
+/** A further command in a running container, from its options to its exit status. */
+import { join } from 'node:path';
+import { readContainerCgroup } from '../facts/container-cgroup.js';
+import type { OwnIdentity } from '../facts/own-identity.js';
+import { readRunHost, sessionDirectory } from '../facts/run-host.js';
+import { findImage, layerPath } from '../image/store.js';
+import { asIsoError, IsoError } from '../lib/errors.js';
+import { mappedIds } from '../lib/id-mapping.js';
+import { explainFailure, explainLoss } from '../sys/launcher/explain.js';
+import type { RunValues } from '../sys/launcher/ops.js';
+import { recordEvent, USER_SPOOL } from '../trail/record-event.js';
+import { compileExec, type ExecSpec } from './compile-exec.js';
+import { requireRunning } from './end-container.js';
+import type { ExecOptions } from './exec-options.js';
+import { readLayerFile } from './image-files.js';
+import { type PayloadUser, resolveUser } from './image-user.js';
+import { readKeptPlan } from './kept-plan.js';
+import { type Container, containerDirectory, newContainerId } from './records.js';
+import { launchAnyway } from './run-container.js';
+import { fileContextOf } from './selinux.js';
+
+/** By the container's own files, as it changed them; an image that was removed meanwhile has none to add. */
+function readUser(identity: OwnIdentity, { record }: Container, user: string): PayloadUser {
+  const { store, ids } = identity;
+  const upper = join(containerDirectory(store, record.id), 'upper');
+  const layers = findImage(store, record.image).layers.map((digest) => layerPath(store, digest));
+  const read = (path: string) => readLayerFile([...layers, upper], path) ?? '';
+  return resolveUser(user, read('etc/passwd'), read('etc/group'), { uid: mappedIds(ids.uid), gid: mappedIds(ids.gid) });
+}
+
+/** A process that is born frozen would hold its caller until somebody else wakes the container. */
+function requireAwake({ record, paused }: Container): void {
+  if (!paused) return;
+  throw new IsoError('container.state', `cannot run a command in ${record.name}`, 'it is paused', {
+    hint: `run \`iso-run unpause ${record.name}\` first`,
+  });
+}
+
+function specOf(identity: OwnIdentity, container: Container, options: ExecOptions): ExecSpec {
+  const { record } = container;
+  const process = requireRunning(container, 'run a command in');
+  const cgroup = readContainerCgroup(process.pid, record.id);
+  requireAwake(container);
+  const labels = record.label === undefined ? undefined : { process: record.label, file: fileContextOf(record.label) };
+  return {
+    request: readKeptPlan(identity.store, record.id),
+    process,
+    ids: identity.ids,
+    terminal: options.tty,
+    stdin: options.interactive,
+    env: options.env,
+    spool: join(identity.home, USER_SPOOL),
+    uid: identity.uid,
+    image: record.image,
+    ...(cgroup === undefined ? {} : { cgroup: `${cgroup}/payload` }),
+    ...(labels === undefined ? {} : { labels }),
+    ...(options.workdir === undefined ? {} : { cwd: options.workdir }),
+    ...(options.user === undefined ? {} : { user: readUser(identity, container, options.user) }),
+  };
+}
+
+function recordFailure({ record }: Container, thrown: unknown): IsoError {
+  const error = asIsoError(thrown);
+  recordEvent({
+    category: error.code === 'run.op-failed' ? 'system' : 'lifecycle',
+    action: 'container.exec',
+    outcome: 'failure',
+    severity: 'error',
+    message: `a command was not run in container ${record.name}`,
+    container: { id: record.id, name: record.name, image: record.image.slice(0, 256) },
+    plan: record.plan,
+    error: error.toJSON(),
+  });
+  return error;
+}
+
+/** The exit status of the command. @throws IsoError when it could not be started, or its output was lost */
+export async function execContainer(
+  identity: OwnIdentity,
+  container: Container,
+  command: readonly string[],
+  options: ExecOptions,
+): Promise<number> {
+  const { record } = container;
+  const spec = specOf(identity, container, options);
+  const plan = compileExec(spec);
+  const { runtimeDir } = readRunHost(identity.uid, 1);
+  const values: RunValues = [
+    ['session', sessionDirectory(identity.home, runtimeDir)],
+    ['id', record.id],
+    ['name', record.name],
+    ['plan', record.plan],
+    ...(spec.cgroup === undefined ? [] : [['scope-parent', spec.cgroup] as const]),
+    ...command.map((word) => ['command', word] as const),
+  ];
+  const launchable = {
+    plan,
+    ...(spec.cgroup === undefined ? {} : { scopeParent: spec.cgroup }),
+    ...(runtimeDir === undefined ? {} : { runtimeDir }),
+  };
+  const { outcome } = await launchAnyway(launchable, values, options.direct, newContainerId());
+  if (outcome.kind !== 'exited') throw recordFailure(container, explainFailure(plan, outcome, values));
+  if (outcome.lost) throw explainLoss(outcome.lost);
+  return outcome.code;
+}
