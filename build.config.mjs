@@ -17,6 +17,7 @@ const SCHEMAS = {
   validateEvent: ['src/trail/event.ts', 'eventSchema'],
   validateImageRecord: ['src/image/record.ts', 'imageRecordSchema'],
   validateContainerRecord: ['src/facts/container-schema.ts', 'containerRecordSchema'],
+  validateSeccompProfile: ['src/run/seccomp-schema.ts', 'seccompProfileSchema'],
   validateRule: ['src/audit/rule.ts', 'ruleSchema'],
   validateContainerState: ['src/facts/container-schema.ts', 'containerStateSchema'],
 };

@@ -14,7 +14,7 @@
 
 /* SHAPE: name and value are part of the key. COLD: Node reads more than the option itself. The others are values, as far as
  * their own reader says. */
-enum option_class { FLAG, SHAPE, NAME, HOSTNAME, VARIABLE, LABEL, VOLUME, MOUNT, WORKDIR, QUIET, COLD, COLD_FLAG };
+enum option_class { FLAG, SHAPE, NAME, HOSTNAME, VARIABLE, LABEL, VOLUME, MOUNT, WORKDIR, SECURITY, QUIET, COLD, COLD_FLAG };
 
 struct option_row {
   const char *name;
@@ -46,8 +46,11 @@ static const struct option_row OPTIONS[] = {
     {"user", 'u', SHAPE},
     {"group-add", 0, SHAPE},
     {"ulimit", 0, SHAPE},
+    /* Its confinement. */
     {"cap-add", 0, SHAPE},
     {"cap-drop", 0, SHAPE},
+    {"security-opt", 0, SECURITY},
+    {"privileged", 0, COLD_FLAG},
     /* Mounts. */
     {"volume", 'v', VOLUME},
     {"mount", 0, MOUNT},
@@ -172,6 +175,13 @@ static int read_volume(struct run_options *options, const char *text) {
   return error ? error : add_key(options, "volume=%s:%s\n", kind, colon + 1);
 }
 
+/* A profile is a file, which Node reads. */
+static int read_security(struct run_options *options, const char *text) {
+  if (strchr(text, '\n')) return -ENOTSUP;
+  if (strncmp(text, "seccomp=", strlen("seccomp=")) == 0 && strcmp(text, "seccomp=unconfined") != 0) return -ENOTSUP;
+  return add_key(options, "security-opt=%s\n", text);
+}
+
 /* A value of the run; what is given twice is Node's to refuse. */
 static int read_once(const char *value, const char **ret) {
   if (*ret) return -ENOTSUP;
@@ -196,6 +206,7 @@ static int take(struct run_options *options, const struct option_row *row, const
       int error = add_key(options, "workdir\n");
       return error ? error : values_set(&options->values, "workdir", value);
     }
+    case SECURITY: return read_security(options, value);
     case QUIET: options->quiet = true; return 0;
     case COLD:
     case COLD_FLAG: return -ENOTSUP;

@@ -35,9 +35,15 @@ function addPayloadOptions(command: Command): Command {
     .option('-w, --workdir <path>', 'working directory in the container', once)
     .option('-u, --user <user[:group]>', 'run as this user of the image', once)
     .option('--group-add <group>', 'add a group of the image', collect)
-    .option('--ulimit <name=soft[:hard]>', 'resource limit', collect)
-    .option('--cap-add <name>', 'add a capability', collect)
-    .option('--cap-drop <name>', 'drop a capability, or ALL', collect);
+    .option('--ulimit <name=soft[:hard]>', 'resource limit', collect);
+}
+
+function addConfinementOptions(command: Command): Command {
+  return command
+    .option('--cap-add <name>', 'add a capability, or ALL', collect)
+    .option('--cap-drop <name>', 'drop a capability, or ALL', collect)
+    .option('--security-opt <name[=value]>', 'seccomp=FILE, no-new-privileges, label=disable', collect)
+    .option('--privileged', 'refused: add what the program needs');
 }
 
 function addMountOptions(command: Command): Command {
@@ -74,8 +80,7 @@ export function addRunOptions(command: Command): Command {
     .argument('<image>', 'image to run')
     .argument('[command...]', "command and arguments in place of the image's own")
     .passThroughOptions();
-  for (const add of [addContainerOptions, addPayloadOptions, addMountOptions, addNetworkOptions, addLimitOptions]) {
-    add(command);
-  }
+  const groups = [addContainerOptions, addPayloadOptions, addConfinementOptions, addMountOptions, addNetworkOptions];
+  for (const add of [...groups, addLimitOptions]) add(command);
   return command;
 }

@@ -46,6 +46,8 @@ export interface Policy {
     storage_driver: 'auto' | 'fuse-overlayfs' | 'overlay';
     /** Where SELinux is enabled: what becomes of a container that cannot have a label of its own. */
     selinux: 'require' | 'report';
+    /** What a system-call filter of the user's own may do: only take away, or stand alone; then also be none at all. */
+    seccomp: 'tighten' | 'replace';
   };
 }
 
@@ -74,6 +76,7 @@ export const DEFAULT_POLICY: Policy = {
     ],
     storage_driver: 'auto',
     selinux: 'require',
+    seccomp: 'tighten',
   },
 };
 
@@ -163,7 +166,7 @@ export const policySchema: JSONSchemaType<Policy> = {
     run: {
       type: 'object',
       additionalProperties: false,
-      required: ['memory', 'cpus', 'pids', 'missing', 'capabilities', 'storage_driver', 'selinux'],
+      required: ['memory', 'cpus', 'pids', 'missing', 'capabilities', 'storage_driver', 'selinux', 'seccomp'],
       properties: {
         memory: size,
         cpus,
@@ -177,6 +180,7 @@ export const policySchema: JSONSchemaType<Policy> = {
         },
         storage_driver: { type: 'string', enum: ['auto', 'fuse-overlayfs', 'overlay'] },
         selinux: { type: 'string', enum: ['require', 'report'] },
+        seccomp: { type: 'string', enum: ['tighten', 'replace'] },
       },
     },
   },

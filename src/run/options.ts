@@ -8,6 +8,7 @@ import { parseHostname, parseName, parseWorkdir } from './options/names.js';
 import { checkNetwork, checkPlatform, checkPull, parseReadOnlyTmpfs } from './options/offers.js';
 import { refuse } from './options/refuse.js';
 import { type HostAddress, parseHost, parseResolver, type Resolver } from './options/resolver.js';
+import { checkPrivileged, parseSecurity, type Security } from './options/security.js';
 import { parseStopSignal, parseStopTimeout } from './options/stopping.js';
 import { parseSysctls, type Sysctl } from './options/sysctls.js';
 import { parseShmSize } from './options/tmpfs.js';
@@ -54,6 +55,8 @@ export interface RunFlags {
   network?: string;
   pull?: string;
   platform?: string;
+  securityOpt?: string[];
+  privileged?: boolean;
 }
 
 /** What a command line depends on beside itself. */
@@ -109,6 +112,7 @@ export interface RunOptions extends Mounts {
   /** Names or numbers of the image's groups. */
   groups: string[];
   sysctls: Sysctl[];
+  security: Security;
   /** With `readOnly`: file systems in memory where programs expect to write. */
   readOnlyTmpfs: boolean;
 }
@@ -148,6 +152,7 @@ function parsePayload(flags: RunFlags, { env, readText }: Caller) {
     sysctls: parseSysctls(flags.sysctl ?? []),
     hosts: (flags.addHost ?? []).map(parseHost),
     groups: flags.groupAdd ?? [],
+    security: parseSecurity(flags.securityOpt ?? [], readText),
     capAdd: flags.capAdd ?? [],
     capDrop: flags.capDrop ?? [],
   };
@@ -159,6 +164,7 @@ export function parseRunOptions(image: string, command: string[], flags: RunFlag
   checkNetwork(flags.network);
   checkPull(flags.pull);
   checkPlatform(flags.platform, caller.arch);
+  checkPrivileged(flags.privileged);
   const resolver = parseResolver(flags);
   return {
     image,

@@ -1,6 +1,6 @@
 /** From a command line to a compiled plan: gathers facts, then calls the pure parts. Used by `run` and `plan` alike. */
 import { readFileSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
+import { availableParallelism, release } from 'node:os';
 import { join } from 'node:path';
 import { TREE } from '../facts/container-record.js';
 import { type OwnIdentity, readOwnIdentity } from '../facts/own-identity.js';
@@ -10,6 +10,7 @@ import { readVolume, realPathOf } from '../facts/volumes.js';
 import type { ImageRecord } from '../image/record.js';
 import { recordFileName } from '../image/reference.js';
 import { findImage, layerPath } from '../image/store.js';
+import { IsoError } from '../lib/errors.js';
 import { mappedIds } from '../lib/id-mapping.js';
 import type { Policy } from '../policy/policy.js';
 import { policyFiles } from '../policy/read-policy.js';
@@ -23,7 +24,7 @@ import { compilePlan } from './compile-plan.js';
 import { readLayerFile } from './image-files.js';
 import { addGroups, type PayloadUser, resolveUser } from './image-user.js';
 import type { RunOptions } from './options.js';
-import { parseProfile, resolveProfile } from './seccomp-profile.js';
+import { decideFilters } from './seccomp-filters.js';
 import { labelBase } from './selinux.js';
 import { type ContainerSpec, compileSpec, decideCapabilities, type SpecFacts } from './spec.js';
 import { bindVolume, protectedDirectories } from './volumes.js';
@@ -69,10 +70,21 @@ export function constantsOf({ identity, image, digest, session, scopeParent }: P
   ];
 }
 
-function compileSeccomp(capabilities: readonly string[]): ContainerSpec['seccomp'] {
-  const profile = parseProfile(readFileSync(installed('templates/user/seccomp.json'), 'utf8'));
-  const { main, quiet } = resolveProfile(profile, { arch: process.arch, capabilities });
-  return { main: compactFilter(compileFilter(main)), quiet: compileFilter(quiet) };
+/** As many instructions as the kernel takes (linux/bpf_common.h, BPF_MAXINSNS). */
+const MAX_FILTER_BYTES = 4096 * 8;
+
+function compileSeccomp(options: RunOptions, policy: Policy): SpecFacts['seccomp'] {
+  const context = { arch: process.arch, capabilities: decideCapabilities(options, policy), kernel: release() };
+  const text = readFileSync(installed('templates/user/seccomp.json'), 'utf8');
+  const { filters, ...decision } = decideFilters(options.security, policy.run, text, context);
+  const programs = filters.map(({ log, own, filter }) => {
+    const program = compileFilter(filter);
+    return { log, program: log && !own ? compactFilter(program) : program };
+  });
+  const large = programs.find(({ program }) => program.length > MAX_FILTER_BYTES);
+  if (!large) return { programs, ...decision };
+  const why = `it makes ${large.program.length / 8} instructions, and the kernel takes ${MAX_FILTER_BYTES / 8}`;
+  throw new IsoError('seccomp.invalid', 'cannot use the seccomp profile', why);
 }
 
 function readUser(options: RunOptions, image: ImageRecord, layers: string[], identity: OwnIdentity): PayloadUser {
@@ -142,7 +154,7 @@ export function prepareRun(options: RunOptions, policy: Policy): PreparedRun {
     ids: identity.ids,
     user: readUser(options, image, layers, identity),
     volumes: options.volumes.map((volume) => bindVolume(volume, readVolume(volume.source), hidden)),
-    seccomp: compileSeccomp(decideCapabilities(options, policy)),
+    seccomp: compileSeccomp(options, policy),
     ...(selinux === undefined ? {} : { selinux }),
   });
   const { mount, manager } = host.cgroup;

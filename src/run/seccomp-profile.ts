@@ -1,39 +1,16 @@
 /** Seccomp profiles in the OCI and Docker JSON formats to filters for libseccomp (runtime-spec, linux.seccomp). Pure. */
+import { validateSeccompProfile } from '../generated/validators.js';
 import { IsoError } from '../lib/errors.js';
 import type { ArgumentTest, Filter, FilterRule } from '../sys/libseccomp.js';
-
-interface ProfileArg {
-  index: number;
-  value: number;
-  valueTwo?: number;
-  op: string;
-}
-interface Condition {
-  caps?: string[];
-  arches?: string[];
-}
-interface ProfileRule {
-  names?: string[];
-  name?: string;
-  action: string;
-  errnoRet?: number;
-  args?: ProfileArg[] | null;
-  includes?: Condition;
-  excludes?: Condition;
-}
-export interface SeccompProfile {
-  defaultAction: string;
-  defaultErrnoRet?: number;
-  architectures?: string[];
-  archMap?: { architecture: string; subArchitectures?: string[] }[];
-  syscalls?: ProfileRule[];
-}
+import type { Condition, ProfileArg, ProfileRule, SeccompProfile } from './seccomp-schema.js';
 
 /** What a profile's rules may depend on. */
 export interface SeccompContext {
   /** Node's name: x64 or arm64. */
   arch: string;
   capabilities: readonly string[];
+  /** The kernel's release, `6.1.0-13-amd64`. */
+  kernel: string;
 }
 
 const EPERM = 1;
@@ -73,28 +50,38 @@ const refuse = (why: string) => new IsoError('seccomp.invalid', 'cannot use the 
 
 function action(name: string, errnoRet: number | undefined): number {
   if (name === 'SCMP_ACT_ERRNO') {
-    const errno = errnoRet ?? EPERM;
-    if (!Number.isInteger(errno) || errno < 0 || errno > 4095) throw refuse(`errno ${errno} is none`);
-    return ACT_ERRNO + errno;
+    return ACT_ERRNO + (errnoRet ?? EPERM);
   }
-  const number = ACTIONS[name];
+  const number = Object.hasOwn(ACTIONS, name) ? ACTIONS[name] : undefined;
   if (number === undefined) throw refuse(`the action ${name} is not supported`);
   return number;
 }
 
 function test(arg: ProfileArg): ArgumentTest {
-  const op = OPS[arg.op];
-  if (op === undefined || !(arg.index >= 0 && arg.index <= 5)) throw refuse(`the argument test ${arg.op} is not one`);
+  const op = Object.hasOwn(OPS, arg.op) ? OPS[arg.op] : undefined;
+  if (op === undefined) throw refuse(`the argument test ${arg.op} is not one`);
   // MASKED_EQ: `value` is the mask and `valueTwo` what must remain, as libseccomp's datum_a and datum_b.
   return { arg: arg.index, op, a: BigInt(arg.value), b: BigInt(arg.valueTwo ?? 0) };
 }
 
+/** Whether the kernel is of this version or a later one. */
+function hasKernel(kernel: string, wanted: string): boolean {
+  const [major = 0, minor = 0] = kernel.split('.', 2).map((part) => Number.parseInt(part, 10));
+  const [least = 0, rest = 0] = wanted.split('.').map(Number);
+  return major > least || (major === least && minor >= rest);
+}
+
 function applies(rule: ProfileRule, context: SeccompContext, arch: string): boolean {
-  const has = (cap: string) => context.capabilities.includes(cap);
-  if (rule.includes?.caps && !rule.includes.caps.every(has)) return false;
-  if (rule.excludes?.caps?.some(has)) return false;
-  if (rule.includes?.arches && !rule.includes.arches.includes(arch)) return false;
-  return !rule.excludes?.arches?.includes(arch);
+  const { caps, arches, minKernel }: Condition = rule.includes ?? {};
+  if (caps?.some((name) => !context.capabilities.includes(name))) return false;
+  if (arches && !arches.includes(arch)) return false;
+  if (minKernel && !hasKernel(context.kernel, minKernel)) return false;
+  return !isExcluded(rule.excludes ?? {}, context, arch);
+}
+
+function isExcluded({ caps, arches, minKernel }: Condition, context: SeccompContext, arch: string): boolean {
+  if (caps?.some((name) => context.capabilities.includes(name)) || arches?.includes(arch)) return true;
+  return minKernel !== undefined && minKernel !== null && hasKernel(context.kernel, minKernel);
 }
 
 function filterRule(rule: ProfileRule): FilterRule {
@@ -143,12 +130,9 @@ export function parseProfile(text: string): SeccompProfile {
   } catch (error) {
     throw refuse(error instanceof Error ? error.message : 'it is not JSON');
   }
-  const profile = value as SeccompProfile;
-  if (typeof profile !== 'object' || profile === null || typeof profile.defaultAction !== 'string') {
-    throw refuse('defaultAction is missing');
-  }
-  if (profile.syscalls !== undefined && !Array.isArray(profile.syscalls)) throw refuse('syscalls is not a list');
-  return profile;
+  if (validateSeccompProfile(value)) return value as SeccompProfile;
+  const first = validateSeccompProfile.errors?.[0];
+  throw refuse(`${first?.instancePath.slice(1) || 'it'} ${first?.message ?? 'is not valid'}`);
 }
 
 /**

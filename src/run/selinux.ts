@@ -11,6 +11,7 @@ import {
   userPairOf,
 } from '../lib/selinux-context.js';
 import type { Policy } from '../policy/policy.js';
+import type { Security } from './options/security.js';
 import type { StorageDriver } from './options.js';
 
 const PROCESS_TYPE = 'container_t';
@@ -94,11 +95,13 @@ export function decideLabelled(
   selinux: LabelBase | { why: string; hint: string } | undefined,
   driver: StorageDriver,
   policy: Policy['run'],
+  { unlabelled }: Pick<Security, 'unlabelled'>,
 ): { labelled: boolean; warning?: string } {
   if (selinux === undefined) return { labelled: false };
   const hint = 'leave --storage-driver out, or use --storage-driver overlay';
   const fuse = { why: 'what fuse-overlayfs shows has one label for everybody', hint };
-  const obstacle = 'why' in selinux ? selinux : driver === 'fuse-overlayfs' ? fuse : undefined;
+  const asked = { why: '--security-opt label=disable asks for it', hint: 'leave the option out' };
+  const obstacle = unlabelled ? asked : 'why' in selinux ? selinux : driver === 'fuse-overlayfs' ? fuse : undefined;
   if (!obstacle) return { labelled: true };
   if (policy.selinux === 'report') {
     return { labelled: false, warning: `the container keeps the login's SELinux label: ${obstacle.why}` };

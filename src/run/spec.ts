@@ -5,7 +5,7 @@ import { IsoError } from '../lib/errors.js';
 import type { IdMappings } from '../lib/id-mapping.js';
 import type { Policy } from '../policy/policy.js';
 import type { Text } from '../sys/launcher/ops.js';
-import { parseCapability } from './capabilities.js';
+import { CAPABILITIES, parseCapability } from './capabilities.js';
 import type { PayloadUser } from './image-user.js';
 import { decideLimits, type Limits } from './limits.js';
 import type { Label } from './options/labels.js';
@@ -21,6 +21,12 @@ import type { BoundVolume } from './volumes.js';
 export interface Variable {
   name: string;
   assignment: Text;
+}
+
+/** A compiled filter, and whether the kernel logs what it denies. */
+export interface FilterProgram {
+  log: boolean;
+  program: Uint8Array;
 }
 
 /** A label of the container: the number of the option whose value it has in this run. */
@@ -56,7 +62,8 @@ export interface ContainerSpec {
   labels: LabelValue[];
   stop: { signal?: string; timeout?: number };
   ids: IdMappings;
-  seccomp: { main: Uint8Array; quiet: Uint8Array };
+  /** Filters in the order in which they are loaded; none when the run is unconfined. */
+  seccomp: FilterProgram[];
   limits: Limits;
   /** Controllers to hand down; empty when the container has no cgroup of its own. */
   controllers: string[];
@@ -75,7 +82,7 @@ export interface SpecFacts {
   ids: IdMappings;
   user: PayloadUser;
   volumes: BoundVolume[];
-  seccomp: { main: Uint8Array; quiet: Uint8Array };
+  seccomp: { programs: FilterProgram[]; warning?: string };
   /** Undefined where SELinux is not enabled. */
   selinux?: LabelBase | { why: string; hint: string };
 }
@@ -99,16 +106,13 @@ function chooseDriver(options: RunOptions, policy: Policy, { host, selinux }: Sp
 
 /** Capabilities of the container: policy, plus and minus the options, within the kernel's names. */
 export function decideCapabilities(options: RunOptions, policy: Policy): string[] {
-  const all = (list: string[]) => list.some((name) => name.toUpperCase() === 'ALL');
-  const dropped = new Set(all(options.capDrop) ? [] : options.capDrop.map(parseCapability));
-  const base = all(options.capDrop) ? [] : policy.run.capabilities;
-  if (all(options.capAdd)) {
-    throw new IsoError('usage.invalid', 'cannot use --cap-add ALL', 'capabilities are added by name', {
-      hint: 'add the ones that the program needs, for example --cap-add NET_RAW',
-    });
-  }
-  const added = options.capAdd.map(parseCapability);
-  return [...new Set([...base, ...added])].filter((name) => !dropped.has(name) || added.includes(name)).sort();
+  const named = (list: string[]) => list.filter((name) => name.toUpperCase() !== 'ALL').map(parseCapability);
+  const [added, dropped] = [named(options.capAdd), named(options.capDrop)];
+  const hasAll = (list: string[], names: string[]) => names.length < list.length;
+  const [addsAll, dropsAll] = [hasAll(options.capAdd, added), hasAll(options.capDrop, dropped)];
+  const base = addsAll ? CAPABILITIES : dropsAll ? [] : policy.run.capabilities;
+  const kept = base.filter((name) => !dropped.includes(name));
+  return [...new Set([...kept, ...added])].sort();
 }
 
 const nameOf = (assignment: string) => assignment.slice(0, assignment.indexOf('='));
@@ -218,8 +222,8 @@ export function compileSpec(options: RunOptions, policy: Policy, facts: SpecFact
   const { cgroup } = host;
   const { limits, warnings } = decideLimits(options, policy, { ...cgroup, cpus: host.cpus });
   const driver = chooseDriver(options, policy, facts);
-  const { labelled, warning } = decideLabelled(facts.selinux, driver, policy.run);
-  if (warning !== undefined) warnings.push(warning);
+  const { labelled, warning } = decideLabelled(facts.selinux, driver, policy.run, options.security);
+  warnings.push(...[warning, facts.seccomp.warning].flatMap((one) => one ?? []));
   if (driver === 'overlay' && !labelled && (options.storageDriver ?? policy.run.storage_driver) === 'auto') {
     warnings.push(`the kernel overlay driver is used: ${host.fuseOverlayfs}`);
   }
@@ -234,7 +238,7 @@ export function compileSpec(options: RunOptions, policy: Policy, facts: SpecFact
     },
     volumes: facts.volumes,
     ids: facts.ids,
-    seccomp: facts.seccomp,
+    seccomp: facts.seccomp.programs,
     limits,
     controllers: cgroup.manager === undefined ? [] : cgroup.controllers,
     labelled,

@@ -20,8 +20,9 @@ export function compileProcess(spec: ContainerSpec, add: Add): void {
   for (const { name, resource, soft, hard } of ulimits)
     add('container', `--ulimit ${name}`, 'rlimit', resource, soft, hard);
   add('container', 'no_new_privs', 'no-new-privs');
-  add('container', 'seccomp profile', 'seccomp', SECCOMP_FILTER_FLAG_LOG, spec.seccomp.main);
-  add('container', 'seccomp profile', 'seccomp', 0, spec.seccomp.quiet);
+  for (const { log, program } of spec.seccomp) {
+    add('container', 'seccomp profile', 'seccomp', log ? SECCOMP_FILTER_FLAG_LOG : 0, program);
+  }
   for (const value of init === undefined ? [] : [INIT_PATH, '--']) add('container', '--init', 'arg', value);
   for (const value of args) add('container', 'command', 'arg', value);
   if (command) add('container', 'command', 'args');

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parseProfile, resolveProfile } from '../../../src/run/seccomp-profile.js';
 
-const context = { arch: 'x64', capabilities: ['CAP_CHOWN'] };
+const context = { arch: 'x64', capabilities: ['CAP_CHOWN'], kernel: '6.1.0-13-amd64' };
 const profile = (over: object) => parseProfile(JSON.stringify({ defaultAction: 'SCMP_ACT_ERRNO', ...over }));
 
 describe('the default profile', () => {
@@ -82,12 +82,32 @@ describe('resolveProfile', () => {
     expect(main.rules.map(({ names }) => names[0])).toEqual(['b', 'e']);
   });
 
+  it('knows which kernel a rule is for', () => {
+    const rule = (name: string, condition: object) => ({ names: [name], action: 'SCMP_ACT_ALLOW', ...condition });
+    const syscalls = [
+      rule('a', { includes: { minKernel: '4.8' } }),
+      rule('b', { includes: { minKernel: '6.2' } }),
+      rule('c', { excludes: { minKernel: '6.1' } }),
+      rule('d', { excludes: { minKernel: '10.0' } }),
+    ];
+    const { main } = resolveProfile(profile({ syscalls }), context);
+    expect(main.rules.map(({ names }) => names[0])).toEqual(['a', 'd']);
+  });
+
   it.each([
     ['not JSON', '{'],
     ['no default', '{}'],
     ['null', 'null'],
     ['an unknown action', '{"defaultAction":"SCMP_ACT_NOTIFY"}'],
     ['an errno out of range', '{"defaultAction":"SCMP_ACT_ERRNO","defaultErrnoRet":70000}'],
+    ['an action of every object', '{"defaultAction":"toString"}'],
+    ['another process that decides', '{"defaultAction":"SCMP_ACT_ALLOW","listenerPath":"/run/x"}'],
+    ['a flag that opens', '{"defaultAction":"SCMP_ACT_ALLOW","flags":["SECCOMP_FILTER_FLAG_SPEC_ALLOW"]}'],
+    [
+      'a name that is none',
+      '{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["a b"],"action":"SCMP_ACT_KILL"}]}',
+    ],
+    ['nesting', '['.repeat(500_000)],
     ['syscalls of another shape', '{"defaultAction":"SCMP_ACT_ALLOW","syscalls":{}}'],
     ['a rule without names', '{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"action":"SCMP_ACT_ALLOW"}]}'],
     [

@@ -48,22 +48,31 @@ describe('labels of a container', () => {
   });
 });
 
+type Labelled = Parameters<typeof decideLabelled>;
+const decide = (selinux: Labelled[0], driver: Labelled[1], policy: Labelled[2], unlabelled = false) =>
+  decideLabelled(selinux, driver, policy, { unlabelled });
+
 describe('a container that cannot be labelled', () => {
   const obstacle = { why: 'because', hint: 'do this' };
   const report = { ...DEFAULT_POLICY.run, selinux: 'report' as const };
   it('is refused', () => {
-    expect(() => decideLabelled(obstacle, 'overlay', DEFAULT_POLICY.run)).toThrow(
+    expect(() => decide(obstacle, 'overlay', DEFAULT_POLICY.run)).toThrow(
       expect.objectContaining({ code: 'selinux.unlabelled', why: 'because' }),
     );
-    expect(() => decideLabelled(base, 'fuse-overlayfs', DEFAULT_POLICY.run)).toThrow(/one label for everybody/);
+    expect(() => decide(base, 'fuse-overlayfs', DEFAULT_POLICY.run)).toThrow(/one label for everybody/);
   });
   it('runs with a warning where the policy says so', () => {
     const warning = "the container keeps the login's SELinux label: because";
-    expect(decideLabelled(obstacle, 'overlay', report)).toEqual({ labelled: false, warning });
-    expect(decideLabelled(base, 'fuse-overlayfs', report)).toMatchObject({ labelled: false });
+    expect(decide(obstacle, 'overlay', report)).toEqual({ labelled: false, warning });
+    expect(decide(base, 'fuse-overlayfs', report)).toMatchObject({ labelled: false });
+  });
+  it('is one too that asks for it', () => {
+    expect(() => decide(base, 'overlay', DEFAULT_POLICY.run, true)).toThrow(/label=disable/);
+    expect(decide(base, 'overlay', report, true)).toMatchObject({ labelled: false, warning: expect.any(String) });
+    expect(decide(undefined, 'overlay', DEFAULT_POLICY.run, true)).toEqual({ labelled: false });
   });
   it('is no matter without SELinux', () => {
-    expect(decideLabelled(undefined, 'fuse-overlayfs', DEFAULT_POLICY.run)).toEqual({ labelled: false });
-    expect(decideLabelled(base, 'overlay', DEFAULT_POLICY.run)).toEqual({ labelled: true });
+    expect(decide(undefined, 'fuse-overlayfs', DEFAULT_POLICY.run)).toEqual({ labelled: false });
+    expect(decide(base, 'overlay', DEFAULT_POLICY.run)).toEqual({ labelled: true });
   });
 });

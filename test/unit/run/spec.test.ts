@@ -1,44 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { DEFAULT_POLICY } from '../../../src/policy/policy.js';
+import { CAPABILITIES } from '../../../src/run/capabilities.js';
 import { compilePlan } from '../../../src/run/compile-plan.js';
 import { limitFiles } from '../../../src/run/limits.js';
-import { parseRunOptions, type RunFlags } from '../../../src/run/options.js';
+import type { RunFlags } from '../../../src/run/options.js';
 import { compileSpec, decideCapabilities, type SpecFacts } from '../../../src/run/spec.js';
 import { encodePlan, planDigest } from '../../../src/sys/launcher/encode.js';
 import { OPS, STAGES } from '../../../src/sys/launcher/ops.js';
+import { books, facts, options } from './spec-facts.js';
 
-const options = (flags: RunFlags = {}, command = ['true']) =>
-  parseRunOptions('base', command, flags, { cwd: '/', env: {}, arch: 'x64', readText: () => '' });
-const mapping = [
-  { containerId: 0, hostId: 1000, size: 1 },
-  { containerId: 1, hostId: 524288, size: 65536 },
-];
-
-function facts(over: Partial<SpecFacts> = {}): SpecFacts {
-  return {
-    host: {
-      arch: 'x64',
-      cpus: 2,
-      cgroup: { mount: '/sys/fs/cgroup', manager: '/m', controllers: ['cpu', 'memory', 'pids'] },
-    },
-    image: {
-      schema: 1,
-      name: 'base:latest',
-      layers: [],
-      created: '',
-      size: 0,
-      source: '',
-      config: { env: ['A=image'], entrypoint: [], cmd: ['sh'], workdir: '/', user: '' },
-    },
-    layers: ['/lower', '/upper'],
-    ids: { uid: mapping, gid: mapping },
-    user: { uid: 0, gid: 0, groups: [0], home: '/root' },
-    volumes: [],
-    seccomp: { main: new Uint8Array(8), quiet: new Uint8Array(8) },
-    ...over,
-  };
-}
-const books = { store: '/store', spool: '/spool', uid: 1000, image: 'base:latest' };
 const without = { ...facts().host, cgroup: { controllers: [], reason: 'no manager' } };
 
 describe('compileSpec', () => {
@@ -144,76 +114,6 @@ describe('under SELinux', () => {
   });
 });
 
-describe('mounts', () => {
-  const tmpfs = ['/x/y', '/w:size=1m'];
-  const volume = { readOnly: true, noExec: true, kind: 'directory' as const, origin: '-v', masks: [], identity: '1:2' };
-  const volumes = ['/x/y/z', '/x'].map((destination, index) => ({ ...volume, index, source: '/s', destination }));
-  const plan = compilePlan(compileSpec(options({ tmpfs }), DEFAULT_POLICY, facts({ volumes })), books);
-
-  it('go from the outside in, whatever they are', () => {
-    const targets = plan.flatMap(({ op }) => {
-      if (op[0] === 'bind' && op[3].startsWith('ro')) return [op[2]];
-      return op[0] === 'mount' && !/^\/(proc|sys|dev)/.test(op[2]) ? [op[2]] : [];
-    });
-    expect(targets).toEqual(['/x', '/w', '/x/y', '/x/y/z']);
-  });
-  it('are what they were asked to be', () => {
-    const ops = plan.map(({ op }) => op);
-    expect(ops).toContainEqual(['mount', 'tmpfs', '/w', 'rw,nosuid,nodev,noexec', 'mode=1777,size=1048576', '']);
-    const bind = ops.find((op) => op[0] === 'bind' && op[2] === '/x');
-    expect(bind?.[3]).toBe('ro,nosuid,nodev,noexec');
-  });
-});
-
-describe('labels', () => {
-  it('are values of the run below any name', () => {
-    const label = ['text=1', '__proto__=2', 'a"b=3', 'text=4'];
-    const plan = compilePlan(compileSpec(options({ label }), DEFAULT_POLICY, facts()), books);
-    const record = plan.find(({ op }) => op[0] === 'write-file' && JSON.stringify(op[1]).includes('record-file'))
-      ?.op[3];
-    expect(record).toMatchObject({
-      parts: expect.arrayContaining([expect.stringMatching(/"labels":\{"text":"$/), { value: 'label.3' }]),
-    });
-    expect(JSON.stringify(record)).toContain(JSON.stringify('","a\\"b":"').slice(1, -1));
-    expect(JSON.stringify(record)).not.toContain('label.0');
-  });
-});
-
-describe('an entry point', () => {
-  const { image } = facts();
-  const withEntrypoint = { ...image, config: { ...image.config, entrypoint: ['/entry'] } };
-  const argsOf = (flags: RunFlags, command: string[] = []) =>
-    compileSpec(options(flags, command), DEFAULT_POLICY, facts({ image: withEntrypoint })).process;
-
-  it('stands before the command, and one of the command line takes the place of all that the image has', () => {
-    expect(argsOf({})).toMatchObject({ args: ['/entry', 'sh'], command: false });
-    expect(argsOf({}, ['x'])).toMatchObject({ args: ['/entry'], command: true });
-    expect(argsOf({ entrypoint: '/own' })).toMatchObject({ args: ['/own'], command: false });
-    expect(argsOf({ entrypoint: '' }, ['x'])).toMatchObject({ args: [], command: true });
-    expect(() => argsOf({ entrypoint: '' })).toThrow(/no command/);
-  });
-});
-
-describe('--init', () => {
-  const withInit = { ...facts().host, init: '/usr/bin/catatonit' };
-  const opsOf = (over: Partial<SpecFacts>) =>
-    compilePlan(compileSpec(options({ init: true }), DEFAULT_POLICY, facts(over)), books).map(({ op }) => op);
-
-  it('puts a program of the host before the command', () => {
-    const ops = opsOf({ host: withInit });
-    expect(ops.filter(([name]) => name === 'arg')).toEqual([
-      ['arg', '/dev/init'],
-      ['arg', '--'],
-    ]);
-    expect(ops).toContainEqual(['bind', '/usr/bin/catatonit', '/dev/init', 'ro,nosuid,nodev', 'file', '']);
-  });
-  it('is refused where there is none, and where none may be executed', () => {
-    expect(() => opsOf({})).toThrow(expect.objectContaining({ hint: expect.stringContaining('apt-get install') }));
-    const selinux = { user: 'u', role: 'r', pair: [1, 2] as const };
-    expect(() => opsOf({ host: withInit, selinux })).toThrow(/label/);
-  });
-});
-
 describe('the paths of layers', () => {
   it.each(['/home/a,b/l', '/home/a:b/l', '/home/a\\b/l'])('may not become other options of overlay: %s', (layer) => {
     expect(() => compileSpec(options(), DEFAULT_POLICY, facts({ layers: [layer] }))).toThrow(
@@ -230,9 +130,18 @@ describe('decideCapabilities', () => {
     expect(decide({ capDrop: ['ALL'] })).toEqual([]);
     expect(decide({ capDrop: ['all'], capAdd: ['chown'] })).toEqual(['CAP_CHOWN']);
   });
-  it('refuses unknown names and --cap-add ALL', () => {
-    expect(() => decide({ capAdd: ['ALL'] })).toThrow(expect.objectContaining({ code: 'usage.invalid' }));
-    expect(() => decide({ capAdd: ['bogus'] })).toThrow(expect.objectContaining({ code: 'usage.invalid' }));
+  it('takes ALL for all that the kernel has', () => {
+    expect(decide({ capAdd: ['all'] })).toEqual([...CAPABILITIES].sort());
+    expect(decide({ capAdd: ['ALL'], capDrop: ['cap_sys_admin', 'Bpf'] })).toHaveLength(CAPABILITIES.length - 2);
+    expect(decide({ capAdd: ['ALL'], capDrop: ['ALL'] })).toHaveLength(CAPABILITIES.length);
+  });
+  it('adds what is dropped by name too', () => {
+    expect(decide({ capAdd: ['chown'], capDrop: ['chown'] })).toContain('CAP_CHOWN');
+  });
+  it('refuses unknown names', () => {
+    for (const name of ['bogus', '', 'CAP_', 'CHOWN,KILL', 'CHOWN\n']) {
+      expect(() => decide({ capAdd: [name] })).toThrow(expect.objectContaining({ code: 'usage.invalid' }));
+    }
   });
 });
 
