@@ -58,6 +58,7 @@ const struct op_row op_table[OP_COUNT] = {
     [OP_STREAMS] = {"streams", CONTAINER, "n"},
     [OP_PIVOT] = {"pivot", CONTAINER, "n"},
     [OP_RLIMIT] = {"rlimit", CONTAINER, "nnn"},
+    [OP_OOM_SCORE] = {"oom-score", CONTAINER, "t"},
     [OP_CAP_BOUND] = {"cap-bound", CONTAINER, "n"},
     [OP_GROUPS] = {"groups", CONTAINER, "t"},
     [OP_IDS] = {"ids", CONTAINER, "nn"},

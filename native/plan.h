@@ -70,6 +70,7 @@ enum op_kind {
   OP_STREAMS,
   OP_PIVOT,
   OP_RLIMIT,
+  OP_OOM_SCORE,
   OP_CAP_BOUND,
   OP_GROUPS,
   OP_IDS,

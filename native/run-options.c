@@ -69,7 +69,19 @@ static const struct option_row OPTIONS[] = {
     /* Limits. */
     {"memory", 0, SHAPE},
     {"cpus", 0, SHAPE},
+    {"memory-reservation", 0, SHAPE},
+    {"memory-swap", 0, SHAPE},
+    {"memory-swappiness", 0, SHAPE},
+    {"oom-score-adj", 0, SHAPE},
+    {"cpu-shares", 0, SHAPE},
+    {"cpuset-cpus", 0, SHAPE},
+    {"cpuset-mems", 0, SHAPE},
     {"pids-limit", 0, SHAPE},
+    {"blkio-weight", 0, SHAPE},
+    {"device-read-bps", 0, COLD},
+    {"device-write-bps", 0, COLD},
+    {"device-read-iops", 0, COLD},
+    {"device-write-iops", 0, COLD},
 };
 #define OPTION_COUNT (sizeof OPTIONS / sizeof *OPTIONS)
 

@@ -44,6 +44,7 @@ static op_function *const op_functions[OP_COUNT] = {
     [OP_STREAMS] = op_streams,
     [OP_PIVOT] = op_pivot,
     [OP_RLIMIT] = op_rlimit,
+    [OP_OOM_SCORE] = op_oom_score,
     [OP_CAP_BOUND] = op_cap_bound,
     [OP_GROUPS] = op_groups,
     [OP_IDS] = op_ids,

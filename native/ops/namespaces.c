@@ -39,20 +39,30 @@ int op_hostname(struct stage_state *state, const struct op *op) {
   return sethostname(op->arg[0].text, strlen(op->arg[0].text)) < 0 ? -errno : 0;
 }
 
-/* A setting of the stage's own namespaces, by its path below /proc/sys: in the session stage those of the network, which are
- * looked up in the network namespace of whoever opens them. The file must be procfs's: an image or a volume could have put
- * another one there (CVE-2025-52881). */
-int op_sysctl(struct stage_state *state, const struct op *op) {
-  char path[PATH_MAX];
+/* Writes a whole text to a file that must be procfs's: an image or a volume could have put another one there (CVE-2025-52881). */
+static int write_proc(const struct stage_state *state, const char *path, const char *text) {
   struct statfs fs;
-  int length = snprintf(path, sizeof path, "/proc/sys/%s", op->arg[0].text);
-  if (length < 0 || (size_t)length >= sizeof path) return -ENAMETOOLONG;
   autoclose int fd = state->role == ROLE_CONTAINER ? open_in_root(state->root_fd, path, O_WRONLY, RESOLVE_NO_SYMLINKS)
                                                    : open_real(path, O_WRONLY);
   if (fd < 0) return fd;
   if (fstatfs(fd, &fs) < 0) return -errno;
   if (fs.f_type != PROC_SUPER_MAGIC) return -ENODEV;
-  size_t size = strlen(op->arg[1].text);
-  ssize_t put = write(fd, op->arg[1].text, size);
+  size_t size = strlen(text);
+  ssize_t put = write(fd, text, size);
   return put < 0 ? -errno : (size_t)put == size ? 0 : -EIO;
+}
+
+/* A setting of the stage's own namespaces, by its path below /proc/sys: in the session stage those of the network, which are
+ * looked up in the network namespace of whoever opens them. */
+int op_sysctl(struct stage_state *state, const struct op *op) {
+  char path[PATH_MAX];
+  int length = snprintf(path, sizeof path, "/proc/sys/%s", op->arg[0].text);
+  return length < 0 || (size_t)length >= sizeof path ? -ENAMETOOLONG : write_proc(state, path, op->arg[1].text);
+}
+
+/* oom-score ADJUSTMENT: how soon the kernel ends the payload when memory runs out. */
+int op_oom_score(struct stage_state *state, const struct op *op) {
+  char path[64];
+  snprintf(path, sizeof path, "/proc/%d/oom_score_adj", getpid());
+  return write_proc(state, path, op->arg[0].text);
 }

@@ -71,7 +71,19 @@ function addLimitOptions(command: Command): Command {
   return command
     .option('--memory <size>', 'memory limit, for example 512m', once)
     .option('--cpus <number>', 'processors, for example 1.5', once)
-    .option('--pids-limit <number>', 'number of tasks', once);
+    .option('--memory-reservation <size>', 'memory that is taken from it last', once)
+    .option('--memory-swap <size>', 'memory and swap together, or -1', once)
+    .option('--memory-swappiness <number>', 'refused: cgroup v2 has none', once)
+    .option('--oom-score-adj <number>', 'how soon it is ended when memory runs out', once)
+    .option('--cpu-shares <number>', 'share of the processors among containers', once)
+    .option('--cpuset-cpus <list>', 'processors by number, for example 0-3', once)
+    .option('--cpuset-mems <list>', 'memory nodes by number', once)
+    .option('--pids-limit <number>', 'number of tasks', once)
+    .option('--blkio-weight <weight>', 'share of the disks, from 10 to 1000', once)
+    .option('--device-read-bps <device:rate>', 'bytes a second that are read', collect)
+    .option('--device-write-bps <device:rate>', 'bytes a second that are written', collect)
+    .option('--device-read-iops <device:rate>', 'reads a second', collect)
+    .option('--device-write-iops <device:rate>', 'writes a second', collect);
 }
 
 /** Adds options and operands; what follows the image belongs to the payload. */

@@ -22,7 +22,18 @@ export interface ContainerRecord {
   /** SELinux context of its processes; absent when it has none of its own. */
   label?: string;
   /** Limits in force, as cgroup files hold them; a limit that could not be applied is absent. */
-  limits: { memory?: number; cpus?: number; pids?: number };
+  limits: {
+    memory?: number;
+    cpus?: number;
+    pids?: number;
+    /** -1 for no bound. */
+    swap?: number;
+    memoryReservation?: number;
+    cpuShares?: number;
+    cpusetCpus?: string;
+    cpusetMems?: string;
+    blkioWeight?: number;
+  };
   /** Of the user's own. */
   labels?: Record<string, string>;
   /** How it is to be stopped, where the run said so: a name of signal(7), and seconds until it is killed. */

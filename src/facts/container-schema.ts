@@ -3,6 +3,7 @@ import type { JSONSchemaType } from 'ajv';
 import type { ContainerRecord, ContainerState } from './container-record.js';
 
 const time = { type: 'string', pattern: '^\\d{4}-\\d\\d-\\d\\dT[0-9:.]{8,18}(Z|[+-]\\d\\d:\\d\\d)$' } as const;
+const amount = { type: 'number', minimum: 0, nullable: true } as const;
 const text = (maxLength: number) => ({ type: 'string', maxLength }) as const;
 
 export const containerRecordSchema: JSONSchemaType<ContainerRecord> = {
@@ -25,9 +26,15 @@ export const containerRecordSchema: JSONSchemaType<ContainerRecord> = {
       additionalProperties: false,
       required: [],
       properties: {
-        memory: { type: 'number', minimum: 0, nullable: true },
-        cpus: { type: 'number', minimum: 0, nullable: true },
-        pids: { type: 'number', minimum: 0, nullable: true },
+        memory: amount,
+        cpus: amount,
+        pids: amount,
+        swap: { type: 'number', minimum: -1, nullable: true },
+        memoryReservation: amount,
+        cpuShares: amount,
+        cpusetCpus: { ...text(1024), nullable: true },
+        cpusetMems: { ...text(1024), nullable: true },
+        blkioWeight: amount,
       },
     },
     labels: {

@@ -9,6 +9,8 @@ interface CgroupFacts {
   mount?: string;
   /** Controllers that the user's systemd manager may hand on. */
   controllers: string[];
+  /** Whether the kernel bounds swap. */
+  swap: boolean;
   /** The manager's cgroup, relative to the mount, when a scope can be asked of it. */
   manager?: string;
   /** Why there is no cgroup of our own, when there is none. */
@@ -37,16 +39,22 @@ function readText(file: string): string | undefined {
 
 function readCgroup(uid: number, runtimeDir: string | undefined): CgroupFacts {
   const mount = readMounts().find(({ type }) => type === 'cgroup2')?.destination;
-  if (mount === undefined) return { controllers: [], reason: 'no cgroup v2 hierarchy is mounted' };
+  if (mount === undefined) return { controllers: [], swap: false, reason: 'no cgroup v2 hierarchy is mounted' };
   if (runtimeDir === undefined || !existsSync(join(runtimeDir, 'systemd/private'))) {
-    return { mount, controllers: [], reason: 'no systemd user manager runs for this user, so no cgroup is delegated' };
+    return {
+      mount,
+      controllers: [],
+      swap: false,
+      reason: 'no systemd user manager runs for this user, so no cgroup is delegated',
+    };
   }
   const manager = `/user.slice/user-${uid}.slice/user@${uid}.service`;
   const controllers =
     readText(join(mount, manager, 'cgroup.controllers'))
       ?.trim()
       .split(/\s+/) ?? [];
-  return { mount, manager, controllers: controllers.filter((name) => name !== '') };
+  const swap = existsSync(join(mount, manager, 'memory.swap.max'));
+  return { mount, manager, swap, controllers: controllers.filter((name) => name !== '') };
 }
 
 const FUSE_OVERLAYFS = '/usr/bin/fuse-overlayfs';

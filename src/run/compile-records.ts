@@ -1,6 +1,7 @@
 /** The books that a launch keeps on its container: directory, name, records, events; as ops of its plan. Pure. */
 import type { Op, Stage } from '../sys/launcher/ops.js';
 import { type JsonTemplate, jsonComposition, textComposition } from './json-template.js';
+import type { Limits } from './limits.js';
 import type { LabelBase } from './selinux.js';
 import type { ContainerSpec } from './spec.js';
 
@@ -27,6 +28,12 @@ const RECORD = { argument: 'record-file' } as const;
 const namesOf = ({ store }: Books) => `${store}/names`;
 const pairsOf = ({ store }: Books) => `${store}/pairs`;
 
+/** Those that are one number or text; how devices are slowed down is the plan's alone. */
+function recordLimits({ rates, swap, ...limits }: Limits): { [key: string]: JsonTemplate } {
+  if (swap === undefined) return limits;
+  return { ...limits, swap: Number.isFinite(swap) ? swap : -1 };
+}
+
 /** What other commands need of the options of the run. */
 function recordOptions({ labels, stop }: ContainerSpec): { [key: string]: JsonTemplate } {
   const members = labels.map(({ name, index }) => [name, { value: `label.${index}` }] as const);
@@ -48,7 +55,7 @@ function record(spec: ContainerSpec, books: Books): JsonTemplate {
     plan: { value: 'plan' },
     storageDriver: spec.root.driver,
     readOnly: spec.root.readOnly,
-    limits: { ...spec.limits },
+    limits: recordLimits(spec.limits),
     ...(books.labels ? { label: { value: 'process-label' } } : {}),
     ...recordOptions(spec),
   };

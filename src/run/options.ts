@@ -2,7 +2,22 @@
 import { parseEntrypoint } from './options/entrypoint.js';
 import { parseEnv, parseEnvFile } from './options/environment.js';
 import { type Label, parseLabel, parseLabelFile } from './options/labels.js';
-import { parseCpus, parseMemory, parsePids } from './options/limits.js';
+import {
+  checkSwappiness,
+  parseBlkioWeight,
+  parseCpuShares,
+  parseCpus,
+  parseCpuset,
+  parseMemory,
+  parseMemorySwap,
+  parseMems,
+  parseOomScore,
+  parsePids,
+  parseReservation,
+  parseThrottles,
+  type Throttle,
+  type ThrottleFlags,
+} from './options/limits.js';
 import { type Mounts, parseMounts } from './options/mount.js';
 import { parseHostname, parseName, parseWorkdir } from './options/names.js';
 import { checkNetwork, checkPlatform, checkPull, parseReadOnlyTmpfs } from './options/offers.js';
@@ -15,7 +30,7 @@ import { parseShmSize } from './options/tmpfs.js';
 import { parseUlimits, type Ulimit } from './options/ulimits.js';
 
 /** As commander hands them over. */
-export interface RunFlags {
+export interface RunFlags extends ThrottleFlags {
   rm?: boolean;
   interactive?: boolean;
   tty?: boolean;
@@ -29,6 +44,14 @@ export interface RunFlags {
   memory?: string;
   cpus?: string;
   pidsLimit?: string;
+  cpuShares?: string;
+  cpusetCpus?: string;
+  cpusetMems?: string;
+  memoryReservation?: string;
+  memorySwap?: string;
+  memorySwappiness?: string;
+  oomScoreAdj?: string;
+  blkioWeight?: string;
   capAdd?: string[];
   capDrop?: string[];
   storageDriver?: string;
@@ -91,6 +114,16 @@ export interface RunOptions extends Mounts {
   /** Processors, 0.01 at least. */
   cpus?: number;
   pids?: number;
+  cpuShares?: number;
+  cpusetCpus?: string;
+  cpusetMems?: string;
+  /** Bytes. */
+  memoryReservation?: number;
+  /** Bytes of memory and swap together; Infinity for no bound. */
+  memorySwap?: number;
+  oomScore?: number;
+  blkioWeight?: number;
+  throttles: Throttle[];
   capAdd: string[];
   capDrop: string[];
   storageDriver?: 'auto' | StorageDriver;
@@ -158,6 +191,26 @@ function parsePayload(flags: RunFlags, { env, readText }: Caller) {
   };
 }
 
+function parseLimits(flags: RunFlags) {
+  checkSwappiness(flags.memorySwappiness);
+  // Only below a session does the file in /proc belong to the container's root.
+  if (flags.oomScoreAdj !== undefined && flags.direct)
+    throw refuse('--oom-score-adj with --direct', 'a direct launch may not write it');
+  return {
+    ...given('memory', flags.memory, parseMemory),
+    ...given('memorySwap', flags.memorySwap, parseMemorySwap),
+    ...given('memoryReservation', flags.memoryReservation, parseReservation),
+    ...given('cpus', flags.cpus, parseCpus),
+    ...given('cpuShares', flags.cpuShares, parseCpuShares),
+    ...given('cpusetCpus', flags.cpusetCpus, parseCpuset),
+    ...given('cpusetMems', flags.cpusetMems, parseMems),
+    ...given('pids', flags.pidsLimit, parsePids),
+    ...given('blkioWeight', flags.blkioWeight, parseBlkioWeight),
+    ...given('oomScore', flags.oomScoreAdj, parseOomScore),
+    throttles: parseThrottles(flags),
+  };
+}
+
 /** All of a command line. @throws IsoError usage.invalid */
 export function parseRunOptions(image: string, command: string[], flags: RunFlags, caller: Caller): RunOptions {
   checkCounts(flags);
@@ -184,9 +237,7 @@ export function parseRunOptions(image: string, command: string[], flags: RunFlag
     ...(flags.user === undefined ? {} : { user: flags.user }),
     ...given('name', flags.name, parseName),
     ...given('hostname', flags.hostname, parseHostname),
-    ...given('memory', flags.memory, parseMemory),
-    ...given('cpus', flags.cpus, parseCpus),
-    ...given('pids', flags.pidsLimit, parsePids),
+    ...parseLimits(flags),
     ...given('storageDriver', flags.storageDriver, parseDriver),
     ...given('stopSignal', flags.stopSignal, parseStopSignal),
     ...given('stopTimeout', flags.stopTimeout, parseStopTimeout),

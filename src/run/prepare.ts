@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { availableParallelism, release } from 'node:os';
 import { join } from 'node:path';
 import { TREE } from '../facts/container-record.js';
+import { readBlockDevice } from '../facts/devices.js';
 import { type OwnIdentity, readOwnIdentity } from '../facts/own-identity.js';
 import { INIT_PROGRAMS, type RunHostFacts, readRunHost, sessionDirectory } from '../facts/run-host.js';
 import { isKnownContext, readLaunchSelinux } from '../facts/selinux.js';
@@ -23,6 +24,7 @@ import { compactFilter } from './compact-filter.js';
 import { compilePlan } from './compile-plan.js';
 import { readLayerFile } from './image-files.js';
 import { addGroups, type PayloadUser, resolveUser } from './image-user.js';
+import type { DeviceRate } from './limits.js';
 import type { RunOptions } from './options.js';
 import { decideFilters } from './seccomp-filters.js';
 import { labelBase } from './selinux.js';
@@ -85,6 +87,15 @@ function compileSeccomp(options: RunOptions, policy: Policy): SpecFacts['seccomp
   if (!large) return { programs, ...decision };
   const why = `it makes ${large.program.length / 8} instructions, and the kernel takes ${MAX_FILTER_BYTES / 8}`;
   throw new IsoError('seccomp.invalid', 'cannot use the seccomp profile', why);
+}
+
+/** @throws IsoError usage.invalid */
+function readRates(throttles: RunOptions['throttles']): DeviceRate[] {
+  return throttles.map(({ device, ...throttle }) => {
+    const found = readBlockDevice(device);
+    if ('why' in found) throw new IsoError('usage.invalid', `cannot use ${throttle.origin}`, found.why);
+    return { ...throttle, numbers: found.numbers };
+  });
 }
 
 function readUser(options: RunOptions, image: ImageRecord, layers: string[], identity: OwnIdentity): PayloadUser {
@@ -154,6 +165,7 @@ export function prepareRun(options: RunOptions, policy: Policy): PreparedRun {
     ids: identity.ids,
     user: readUser(options, image, layers, identity),
     volumes: options.volumes.map((volume) => bindVolume(volume, readVolume(volume.source), hidden)),
+    rates: readRates(options.throttles),
     seccomp: compileSeccomp(options, policy),
     ...(selinux === undefined ? {} : { selinux }),
   });

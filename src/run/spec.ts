@@ -7,7 +7,7 @@ import type { Policy } from '../policy/policy.js';
 import type { Text } from '../sys/launcher/ops.js';
 import { CAPABILITIES, parseCapability } from './capabilities.js';
 import type { PayloadUser } from './image-user.js';
-import { decideLimits, type Limits } from './limits.js';
+import { type DeviceRate, decideLimits, type Limits } from './limits.js';
 import type { Label } from './options/labels.js';
 import type { HostAddress, Resolver } from './options/resolver.js';
 import type { Sysctl } from './options/sysctls.js';
@@ -47,6 +47,7 @@ export interface ContainerSpec {
     terminal: boolean;
     stdin: boolean;
     ulimits: Ulimit[];
+    oomScore?: number;
     /** A program of the host that is pid 1 and starts the command. */
     init?: string;
   };
@@ -82,6 +83,7 @@ export interface SpecFacts {
   ids: IdMappings;
   user: PayloadUser;
   volumes: BoundVolume[];
+  rates: DeviceRate[];
   seccomp: { programs: FilterProgram[]; warning?: string };
   /** Undefined where SELinux is not enabled. */
   selinux?: LabelBase | { why: string; hint: string };
@@ -195,6 +197,7 @@ function processSpec(
     terminal: options.tty,
     stdin: options.interactive,
     ulimits: options.ulimits,
+    ...(options.oomScore === undefined ? {} : { oomScore: options.oomScore }),
     ...(init === undefined ? {} : { init }),
   };
 }
@@ -220,7 +223,7 @@ function asAsked({ stopSignal, stopTimeout, resolver, ...options }: RunOptions) 
 export function compileSpec(options: RunOptions, policy: Policy, facts: SpecFacts): ContainerSpec {
   const { host } = facts;
   const { cgroup } = host;
-  const { limits, warnings } = decideLimits(options, policy, { ...cgroup, cpus: host.cpus });
+  const { limits, warnings } = decideLimits(options, policy, { ...cgroup, cpus: host.cpus, rates: facts.rates });
   const driver = chooseDriver(options, policy, facts);
   const { labelled, warning } = decideLabelled(facts.selinux, driver, policy.run, options.security);
   warnings.push(...[warning, facts.seccomp.warning].flatMap((one) => one ?? []));

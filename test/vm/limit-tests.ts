@@ -25,6 +25,15 @@ export function limitValueTest(lab: Lab): void {
     expect(values).toEqual([`${64 * 2 ** 20}`, '1', '50000 100000', '20']);
     await container.end();
   });
+
+  it('shares, sets of processors, swap and reservations are, too', async () => {
+    const options = '--memory 64m --memory-swap 96m --memory-reservation 16m --cpu-shares 1024 --cpuset-cpus 0';
+    const container = await startContainer(lab, `${options} base sleep 600`);
+    const files = ['memory.swap.max', 'memory.low', 'cpu.weight', 'cpuset.cpus'];
+    const values = await Promise.all(files.map(container.read));
+    expect(values).toEqual([`${32 * 2 ** 20}`, `${16 * 2 ** 20}`, '39', '0']);
+    await container.end();
+  });
 }
 
 export function limitTests(lab: Lab): void {

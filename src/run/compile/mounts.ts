@@ -64,6 +64,8 @@ export function compileFileSystems(spec: ContainerSpec, add: Add): void {
   add('container', '/proc', 'mount', 'proc', '/proc', 'nosuid,nodev,noexec', '', '');
   // Here, before parts of /proc are covered; it stands until the payload is executed.
   if (spec.labelled) add('container', 'SELinux', 'label', { argument: 'process-label' });
+  const { oomScore } = spec.process;
+  if (oomScore !== undefined) add('container', '--oom-score-adj', 'oom-score', String(oomScore));
   // Beside the filter: new user namespaces are the widest way to the kernel's rarely used code (CVE-2022-0185).
   add('container', 'no further user namespaces', 'sysctl', 'user/max_user_namespaces', '0');
   if (spec.cgroupMount !== undefined) {

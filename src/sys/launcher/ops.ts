@@ -110,6 +110,8 @@ export interface OpArguments {
   streams: [owner: number];
   pivot: [streamOwner: number];
   rlimit: [resource: number, soft: number | bigint, hard: number | bigint];
+  /** Of this process, which becomes the payload. */
+  'oom-score': [adjustment: string];
   'cap-bound': [set: bigint];
   groups: [gids: string];
   ids: [uid: number, gid: number];
@@ -173,6 +175,7 @@ export const OPS: { [Name in OpName]: readonly [args: string, ...stages: Stage[]
   streams: ['n', 'container'],
   pivot: ['n', 'container'],
   rlimit: ['nnn', 'container'],
+  'oom-score': ['t', 'container'],
   'cap-bound': ['n', 'container'],
   groups: ['t', 'container'],
   ids: ['nn', 'container'],

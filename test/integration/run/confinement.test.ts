@@ -109,3 +109,27 @@ it('what is on stays on', async () => {
   expect(await run('--security-opt', 'no-new-privileges:false', 'base', 'true')).toMatch(/always on/);
   expect(await run('--privileged', 'base', 'true')).toMatch(/every wall/);
 });
+
+describe('limits', () => {
+  it('may make the payload the first to go, and not the last', async () => {
+    expect(await run('--oom-score-adj', '500', 'base', 'cat', '/proc/self/oom_score_adj')).toBe('0: 500\n');
+    expect(await run('--oom-score-adj', '-5', 'base', 'true')).toMatch(
+      /cannot set the OOM score[\s\S]*--oom-score-adj/,
+    );
+  });
+
+  it.each([
+    ['--cpu-shares', '100'],
+    ['--cpuset-cpus', '0'],
+    ['--memory-reservation', '64m'],
+    ['--blkio-weight', '100'],
+  ])('that need a controller are an error where there is none: %s', async (option, value) => {
+    // No manager of systemd runs for a user of a test.
+    expect(await run(option, value, 'base', 'true')).toMatch(/^125: .*cannot apply[\s\S]*code: controller\.missing/);
+  });
+
+  it('of devices are of block devices', async () => {
+    expect(await run('--device-read-bps', '/dev/null:1m', 'base', 'true')).toMatch(/no block device/);
+    expect(await run('--device-read-bps', '/nowhere:1m', 'base', 'true')).toMatch(/no such file/);
+  });
+});

@@ -14,7 +14,7 @@ export function facts(over: Partial<SpecFacts> = {}): SpecFacts {
     host: {
       arch: 'x64',
       cpus: 2,
-      cgroup: { mount: '/sys/fs/cgroup', manager: '/m', controllers: ['cpu', 'memory', 'pids'] },
+      cgroup: { mount: '/sys/fs/cgroup', manager: '/m', controllers: ['cpu', 'memory', 'pids'], swap: true },
     },
     image: {
       schema: 1,
@@ -29,6 +29,7 @@ export function facts(over: Partial<SpecFacts> = {}): SpecFacts {
     ids: { uid: mapping, gid: mapping },
     user: { uid: 0, gid: 0, groups: [0], home: '/root' },
     volumes: [],
+    rates: [],
     seccomp: { programs: [{ log: true, program: new Uint8Array(8) }] },
     ...over,
   };

@@ -9,14 +9,14 @@ import { encodePlan, planDigest } from '../../../src/sys/launcher/encode.js';
 import { OPS, STAGES } from '../../../src/sys/launcher/ops.js';
 import { books, facts, options } from './spec-facts.js';
 
-const without = { ...facts().host, cgroup: { controllers: [], reason: 'no manager' } };
+const without = { ...facts().host, cgroup: { controllers: [], swap: false, reason: 'no manager' } };
 
 describe('compileSpec', () => {
   it('fills limits from the policy and lets options win', () => {
     expect(compileSpec(options(), DEFAULT_POLICY, facts()).limits).toEqual({ memory: 2 ** 31, pids: 2048 });
     expect(
       compileSpec(options({ memory: '64m', cpus: '0.5', pidsLimit: '9' }), DEFAULT_POLICY, facts()).limits,
-    ).toEqual({ memory: 2 ** 26, cpus: 0.5, pids: 9 });
+    ).toEqual({ memory: 2 ** 26, swap: 2 ** 26, cpus: 0.5, pids: 9 });
   });
 
   it('fails for a limit that was asked for, and only warns for a default, where the controller is missing', () => {
