@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 
 #define LEAF "supervisor"
 #define MOUNT "/sys/fs/cgroup"
+#define END_MS 5000
 
 static int join(const char *tree, const char *name, size_t size, char *ret_path) {
   int length = snprintf(ret_path, size, "%s/%s", tree, name);
@@ -69,10 +71,36 @@ bool cgroup_oom_killed(const char *cgroup) {
   return count && strtoul(count + strlen("oom_kill "), NULL, 10) > 0;
 }
 
+/* Waits for the end of every process below: the kernel tells of the last one by a change of the file (cgroups v2). */
+static int wait_until_empty(const char *scope, int timeout_ms) {
+  char path[4200], text[256];
+  int error = join(scope, "cgroup.events", sizeof path, path);
+  autoclose int fd = error ? error : open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+  if (fd < 0) return error ? error : errno == ENOENT ? 0 : -errno;
+  for (;;) {
+    ssize_t length = pread(fd, text, sizeof text - 1, 0);
+    if (length < 0) return errno == ENODEV ? 0 : -errno;
+    text[length] = 0;
+    if (strstr(text, "populated 0")) return 0;
+    struct pollfd changed = {.fd = fd, .events = POLLPRI};
+    if (poll(&changed, 1, timeout_ms) == 0) return -ETIMEDOUT;
+  }
+}
+
+/* A program of the storage ends by itself when what it served is unmounted, which takes its time. */
+static int empty(const char *scope) {
+  char path[4200];
+  if (wait_until_empty(scope, END_MS) != -ETIMEDOUT) return 0;
+  int error = join(scope, "cgroup.kill", sizeof path, path);
+  if (!error) error = write_file(path, "1");
+  return error ? error : wait_until_empty(scope, END_MS);
+}
+
 int cgroup_tree_remove(const char *tree, const char *scope) {
   static const char *const below[] = {"container/payload", "container/storage", "container", "monitor"};
   char path[4200];
   int error = enter_leaf(tree);
+  if (!error) error = empty(scope);
   for (size_t i = 0; i < sizeof below / sizeof *below && !error; i++) {
     error = join(scope, below[i], sizeof path, path);
     if (!error && rmdir(path) < 0 && errno != ENOENT) error = -errno;
