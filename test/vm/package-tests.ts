@@ -11,7 +11,7 @@ find / -xdev \\( -path /tmp -o -path /var/tmp -o -path /run -o -path /root -o -p
 find /etc -type f ! -name '*-' ! -name .pwd.lock ! -name ld.so.cache -exec sha256sum {} + | sort
 find /var/log -maxdepth 1 ! -name 'dpkg.log' ! -name 'alternatives.log' ! -name btmp ! -name wtmp | sort
 semodule -l
-systemctl list-unit-files --no-legend --plain | awk '{ print $1, $2 }'`;
+SYSTEMD_BUS_TIMEOUT=150 systemctl list-unit-files --no-legend --plain | awk '{ print $1, $2 }'`;
 
 const MINUTES = 1.5 * COMPILE_SECONDS * 1000;
 

@@ -83,6 +83,11 @@ export function podmanTests(lab: Lab): void {
       expect(await lab.guest.sh(`find ${TREE} ! -uid 1000`)).toBe('');
     });
 
+    it('takes the images of iso-run with it, which lie in its storage', async () => {
+      expect((await lab.guest.shell('iso-run run --rm base true', { user: 'alice' })).stderr).toMatch(/image\.missing/);
+      await lab.guest.sh('iso-run image bootstrap base && iso-run run --rm base true', { user: 'alice' });
+    });
+
     itComplainsOfNothing(lab);
   });
 }
