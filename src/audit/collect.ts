@@ -145,7 +145,8 @@ function collectContainer(
 /** A user and the running containers: the user's own target first. `pids` gives all processes by pid namespace. */
 export function collectUser(rules: readonly Rule[], user: ProvisionedUser, pids: PidsByNamespace): Target[] {
   const options: SafeOptions = { owner: user.uid, crossMounts: user.crossMounts };
-  const home = openHome(user.home, user.uid);
+  const { deadHome } = user;
+  const home = deadHome === undefined ? openHome(user.home, user.uid) : ({ ok: false, why: deadHome } as const);
   try {
     const store = home.ok ? readContainerStore(home.fd, options) : { containers: [], refused: [] };
     const refused = store.refused.map(({ entry, why }) => `${entry}: ${why}`);

@@ -40,7 +40,7 @@ async function findUser(name: string): Promise<ProvisionedUser> {
     const options = { hint: 'run it as root, or leave out --user' };
     throw new IsoError('permission.denied', `cannot report on ${name}`, 'only root may look into other homes', options);
   }
-  const user = readProvisionedUser(account);
+  const user = await readProvisionedUser(account);
   if (user) return user;
   const options = { hint: `run \`iso-setup user ${account.name}\` as root` };
   const why = 'the user has no subordinate ids or no container tree';
@@ -52,7 +52,7 @@ async function select(name: string | undefined): Promise<Selected> {
   if (name !== undefined) return { host: false, users: [await findUser(name)], limits: [] };
   if (process.geteuid?.() === 0) return { host: true, users: await readProvisionedUsers(), limits: [] };
   const account = readOwnAccount();
-  const own = readProvisionedUser(account);
+  const own = await readProvisionedUser(account);
   const limits = ['other users and their containers were not looked at: run it as root'];
   if (!own)
     limits.push(`${account.name} is not provisioned: ask the administrator to run iso-setup user ${account.name}`);

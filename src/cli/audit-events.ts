@@ -62,7 +62,7 @@ async function toUser(text: string): Promise<NonNullable<EventFilter['user']>> {
     throw new IsoError('permission.denied', `cannot show the events of ${text}`, 'they are not yours', options);
   }
   if (!account) return { uid: Number(text), ranges: [] };
-  return { uid: account.uid, name: account.name, ranges: readProvisionedUser(account)?.uids ?? [] };
+  return { uid: account.uid, name: account.name, ranges: (await readProvisionedUser(account))?.uids ?? [] };
 }
 
 async function toFilter(options: Options): Promise<EventFilter> {
@@ -78,7 +78,7 @@ async function findSources(): Promise<EventSources> {
   if (process.geteuid?.() === 0) {
     return { trail: { directory: TRAIL_DIR, owner: 0 }, spools: await readProvisionedUsers() };
   }
-  const own = readProvisionedUser(readOwnAccount());
+  const own = await readProvisionedUser(readOwnAccount());
   return { spools: own ? [own] : [] };
 }
 

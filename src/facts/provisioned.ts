@@ -7,6 +7,7 @@ import { libsubidRanges } from '../sys/libsubid.js';
 import { openHome, statSafe } from '../sys/safe-file.js';
 import { type PasswdEntry, parsePasswd } from './accounts.js';
 import { TREE } from './container-record.js';
+import { findDeadHomes } from './dead-homes.js';
 import { hasFuseBelow, readMounts } from './mounts.js';
 import { readSubidLines } from './subid-lines.js';
 import { readSubidSource } from './subid-source.js';
@@ -19,6 +20,8 @@ export interface ProvisionedUser extends Account {
   gids: IdRange[];
   /** Other mounts below the home may be entered: none of them is FUSE. */
   crossMounts: boolean;
+  /** Why the home may not be opened: it does not answer. */
+  deadHome?: string;
 }
 
 const BATCH = 500;
@@ -72,30 +75,36 @@ function ownersOfRanges(): string[] {
   }
 }
 
-function provisionedAmong(accounts: readonly Account[]): ProvisionedUser[] {
+async function provisionedAmong(accounts: readonly Account[]): Promise<ProvisionedUser[]> {
   const uidsOf = rangeReader('uid');
   const gidsOf = rangeReader('gid');
   const mounts = readMounts();
-  return accounts
+  const withRanges = accounts
     .map((account) => ({
       ...account,
       uids: uidsOf(account),
       gids: gidsOf(account),
       crossMounts: !hasFuseBelow(mounts, account.home),
     }))
-    .filter((user) => user.uids.length > 0 && hasTree(user, user.crossMounts));
+    .filter(({ uids }) => uids.length > 0);
+  const dead = await findDeadHomes(withRanges);
+  return withRanges.flatMap((user): ProvisionedUser[] => {
+    const deadHome = dead.get(user.uid);
+    if (deadHome !== undefined) return [{ ...user, deadHome }];
+    return hasTree(user, user.crossMounts) ? [user] : [];
+  });
 }
 
 /** All provisioned users, by uid. For root: others cannot look into homes. */
 export async function readProvisionedUsers(): Promise<ProvisionedUser[]> {
   const owners = new Set(ownersOfRanges());
   const byUid = new Map((await lookUpAccounts([...owners])).map((account) => [account.uid, account]));
-  return provisionedAmong([...byUid.values()]).sort((a, b) => a.uid - b.uid);
+  return (await provisionedAmong([...byUid.values()])).sort((a, b) => a.uid - b.uid);
 }
 
 /** One account, when it is provisioned. */
-export function readProvisionedUser(account: Account): ProvisionedUser | undefined {
-  return provisionedAmong([account])[0];
+export async function readProvisionedUser(account: Account): Promise<ProvisionedUser | undefined> {
+  return (await provisionedAmong([account]))[0];
 }
 
 /** The account that runs this program. */

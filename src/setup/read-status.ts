@@ -2,6 +2,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { findAccount, lookUpEntries, type PasswdEntry, readAccountFiles } from '../facts/accounts.js';
+import { findDeadHomes } from '../facts/dead-homes.js';
 import { hasFuseBelow, readMounts } from '../facts/mounts.js';
 import { hasTree } from '../facts/provisioned.js';
 import { type ManagedRanges, readManagedRanges, readSubidSource } from '../facts/subid-source.js';
@@ -27,6 +28,21 @@ function readStates(): UserState[] {
   }
 }
 
+/** Whether an account has a container tree; a home that does not answer may hold one. */
+async function treeFinder(accounts: readonly PasswdEntry[]) {
+  const dead = await findDeadHomes(accounts);
+  const mounts = readMounts();
+  return {
+    dead,
+    hasTree: (account: PasswdEntry) => dead.has(account.uid) || hasTree(account, !hasFuseBelow(mounts, account.home)),
+  };
+}
+
+function withDeadHome(user: UserStatus, dead: ReadonlyMap<number, string>): UserStatus {
+  const why = dead.get(user.uid);
+  return why === undefined ? user : { ...user, faults: [...user.faults, `${user.home}: ${why}`] };
+}
+
 function withManaged(user: UserStatus, ranges: ManagedRanges | undefined): UserStatus {
   const { uid = [], gid = [], source } = ranges ?? {};
   const lacks = [...(uid.length === 0 ? ['uids'] : []), ...(gid.length === 0 ? ['gids'] : [])];
@@ -40,11 +56,11 @@ async function readManagedStatus(source: string, accounts: readonly PasswdEntry[
     source,
     accounts.map(({ name }) => name),
   );
-  const mounts = readMounts();
+  const tree = await treeFinder(accounts);
   const users = accounts.map((account) => {
     const { name: user, uid, home } = account;
-    const provisioned = hasTree(account, !hasFuseBelow(mounts, home));
-    return withManaged({ user, uid, home, provisioned, uids: [], gids: [], faults: [] }, managed.get(user));
+    const noted = { user, uid, home, provisioned: tree.hasTree(account), uids: [], gids: [], faults: [] };
+    return withDeadHome(withManaged(noted, managed.get(user)), tree.dead);
   });
   return {
     users: users.sort((a, b) => a.uid - b.uid),
@@ -56,14 +72,16 @@ async function readManagedStatus(source: string, accounts: readonly PasswdEntry[
 
 async function readFileStatus(states: readonly UserState[], known: readonly PasswdEntry[]): Promise<HostStatus> {
   const { facts, accounts, allocation } = await readRangeFiles(ROOT);
-  const mounts = readMounts();
-  return planStatus({
+  const all = [...accounts, ...known];
+  const tree = await treeFinder(all);
+  const status = planStatus({
     ...facts,
-    accounts: [...accounts, ...known],
+    accounts: all,
     states,
     missing: missingOurs(allocation.notes, facts.lines),
-    hasTree: (account) => hasTree(account, !hasFuseBelow(mounts, account.home)),
+    hasTree: tree.hasTree,
   });
+  return { ...status, users: status.users.map((user) => withDeadHome(user, tree.dead)) };
 }
 
 /** One user, or everybody with ranges or a set-up, by uid. @throws IsoError user.unknown */

@@ -19,6 +19,8 @@ interface SpoolOwner {
   home: string;
   /** Other mounts below the home may be entered: none of them is FUSE. */
   crossMounts: boolean;
+  /** Why the home may not be opened: it does not answer. */
+  deadHome?: string;
 }
 
 export interface EventSources {
@@ -109,8 +111,9 @@ function readHostTrail(trail: NonNullable<EventSources['trail']>, selection: Sel
   }
 }
 
-function readSpool({ home, uid, crossMounts }: SpoolOwner, selection: Selection): SourceNote[] {
+function readSpool({ home, uid, crossMounts, deadHome }: SpoolOwner, selection: Selection): SourceNote[] {
   const source = `${home}/${USER_SPOOL}`;
+  if (deadHome !== undefined) return [{ source, why: deadHome }];
   const opened = openHome(home, uid);
   if (!opened.ok) return opened.reason === 'missing' ? [] : [{ source, why: opened.why }];
   try {

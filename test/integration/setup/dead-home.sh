@@ -12,7 +12,7 @@ exec 9<>/dev/fuse
 mount -i -t fuse -o fd=9,rootmode=40000,user_id=0,group_id=0,allow_other gone /home/dead
 bounded() { # ARGUMENT...
   SECONDS=0
-  (cd / && timeout -s KILL 60 "$node" "$program" "$@" 9>&-) 2>&1 || echo "status $?"
+  (cd / && timeout -s KILL 60 "$node" "${asked:-$program}" "$@" 9>&-) 2>&1 || echo "status $?"
   [ "$SECONDS" -lt 30 ] && echo "in time"
 }
 echo "=== set up"
@@ -21,6 +21,14 @@ echo "=== removed"
 bounded remove dead --purge
 echo "=== quota"
 bounded quota alice dead bob
+echo "=== all quotas"
+bounded quota
+echo "=== status"
+bounded status
+echo "=== report"
+asked=$work/dist/iso-audit.js bounded report
+echo "=== events"
+asked=$work/dist/iso-audit.js bounded events
 echo "=== lines"
 cut -d: -f1 /etc/subuid
 exec 9>&-

@@ -16,8 +16,19 @@ describe('a home that never answers', () => {
     expect(parts.removed).toMatch(/code: os\.failed\nstatus 71\nin time\n$/);
   });
 
-  it('is one line of all quotas', () => {
-    expect(parts.quota).toContain(`cannot work in the home of dead: ${why}`);
-    expect(parts.quota).toMatch(/^bob .*\nin time\n$/m);
+  it('is one line of quotas', () => {
+    for (const quota of [parts.quota, parts['all quotas']]) {
+      expect(quota).toContain(`cannot work in the home of dead: ${why}`);
+      expect(quota).toMatch(/^bob .*\n(.*\n)*in time\n$/m);
+    }
+  });
+
+  it('is a fault in the status, in the report and beside the events', () => {
+    expect(parts.status).toContain(`/home/dead: ${why}`);
+    expect(parts.status).toMatch(/in time\n$/);
+    expect(parts.report).toContain(why);
+    expect(parts.report).toMatch(/in time\n$/);
+    expect(parts.events).toContain(`iso-audit: /home/dead/.local/share/containers/run/events.jsonl: ${why}`);
+    expect(parts.events).toMatch(/in time\n$/);
   });
 });

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { dependsOnOthers } from '../../../src/facts/dead-homes.js';
 import { hasFuseBelow, mountOf, parseMountinfo } from '../../../src/facts/mounts.js';
 import { parseCapabilities, parseIdMap, parseStatus } from '../../../src/facts/processes.js';
 import { findSharedIds, longestRun } from '../../../src/facts/subid-faults.js';
@@ -44,6 +45,16 @@ test.each([
   ['/', true],
 ])('FUSE below %s: %s', (directory, expected) => {
   expect(hasFuseBelow(parseMountinfo(MOUNTINFO), directory)).toBe(expected);
+});
+
+test.each([
+  ['1 0 0:1 / /home rw - nfs4 server:/home rw', true],
+  ['1 0 0:1 / /home/al rw - fuse.sshfs me@host:/ rw', true],
+  ['1 0 0:1 / /home rw - xfs /dev/sdb rw', false],
+  ['1 0 0:1 / /proc/sys/fs/binfmt_misc rw - autofs systemd-1 rw', false],
+  ['1 0 0:1 / /run/user/1000/gvfs rw - fuse.gvfsd-fuse gvfsd-fuse rw', false],
+])('with the mount %s files are for others to answer for: %s', (mount, expected) => {
+  expect(dependsOnOthers(parseMountinfo(mount))).toBe(expected);
 });
 
 test.each([
