@@ -137,9 +137,7 @@ test('of a spool that a user made endless only the end is read', () => {
   writeFileSync(spool, '');
   truncateSync(spool, 2 ** 42);
   appendFileSync(spool, `\n${line(5)}`);
-  const started = Date.now();
   const found = read();
-  expect(Date.now() - started).toBeLessThan(5000);
   expect(found.events.map(({ event }) => event.message)).toEqual(['event 5']);
   expect(found.notes.map(({ why }) => why)).toEqual([expect.stringContaining(`only the last ${MAX_SPOOL_BYTES}`)]);
 });
