@@ -44,6 +44,7 @@ struct stage_state {
   struct launch *launch;
   enum role role;
   int root_fd;     /* the container's root file system: every path of an image is resolved beneath it */
+  int program_fd;  /* what is executed in place of a file of the container; -1 for none */
   uint32_t detail; /* a failed op's number for the report, such as a helper's wait status */
   const char *argv[LAUNCH_MAX_STRINGS + 1];
   unsigned argc;
@@ -89,6 +90,6 @@ int send_pid(struct launch *launch);
 int relay_run(struct launch *launch);
 
 op_function op_keep_launch, op_claim, op_label_pair, op_make_directory, op_write_file, op_append_line, op_release, op_cgroup_make, op_cgroup_write, op_cgroup_remove, op_stdio, op_session, op_namespace, op_propagation,
-    op_loopback, op_sysctl, op_overlay, op_fuse_overlayfs, op_root, op_tmpfs_root, op_mount, op_container, op_beside, op_join, op_unmount, op_remove,
+    op_loopback, op_sysctl, op_overlay, op_fuse_overlayfs, op_root, op_tmpfs_root, op_mount, op_container, op_beside, op_join, op_program, op_unmount, op_remove,
     op_hostname, op_mkdir, op_touch, op_symlink, op_bind, op_device, op_mask, op_readonly, op_terminal, op_console, op_streams, op_pivot,
     op_rlimit, op_oom_score, op_cap_bound, op_groups, op_ids, op_caps, op_chdir, op_label, op_label_file, op_relabel, op_no_new_privs, op_seccomp, op_arg, op_args, op_env, op_exec;

@@ -43,6 +43,7 @@ const struct op_row op_table[OP_COUNT] = {
     [OP_CONTAINER] = {"container", SESSION, "tt"},
     [OP_BESIDE] = {"beside", SESSION, ""},
     [OP_JOIN] = {"join", CONTAINER, "tt"},
+    [OP_PROGRAM] = {"program", CONTAINER, "t"},
     [OP_UNMOUNT] = {"unmount", CLEANUP, "t"},
     [OP_REMOVE] = {"remove", EXITED | FAILED, "t"},
     [OP_HOSTNAME] = {"hostname", CONTAINER, "t"},

@@ -55,6 +55,7 @@ enum op_kind {
   OP_CONTAINER,
   OP_BESIDE,
   OP_JOIN,
+  OP_PROGRAM,
   OP_UNMOUNT,
   OP_REMOVE,
   OP_HOSTNAME,

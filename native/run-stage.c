@@ -29,6 +29,7 @@ static op_function *const op_functions[OP_COUNT] = {
     [OP_CONTAINER] = op_container,
     [OP_BESIDE] = op_beside,
     [OP_JOIN] = op_join,
+    [OP_PROGRAM] = op_program,
     [OP_UNMOUNT] = op_unmount,
     [OP_REMOVE] = op_remove,
     [OP_HOSTNAME] = op_hostname,
@@ -88,7 +89,7 @@ static int set_now(struct values *values) {
 void stage_state_init(struct stage_state *state, struct launch *launch, enum role role) {
   state->launch = launch;
   state->role = role;
-  state->root_fd = -1;
+  state->root_fd = state->program_fd = -1;
 }
 
 int run_stage(struct stage_state *state, enum stage stage) {

@@ -1,5 +1,6 @@
 /* Ops that become the payload: arguments, environment, working directory, execve. */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <linux/close_range.h>
 #include <signal.h>
@@ -68,6 +69,13 @@ static int exec_search(struct stage_state *state, const char *directories) {
   return error;
 }
 
+/* program PATH: a program of the host, opened before the container is joined, in which it has no name. Nobody in there can
+ * write to it by /proc/self/exe: it is root's (CVE-2019-5736). */
+int op_program(struct stage_state *state, const struct op *op) {
+  state->program_fd = open(op->arg[0].text, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+  return state->program_fd < 0 ? -errno : 0;
+}
+
 int op_exec(struct stage_state *state, const struct op *op) {
   if (state->argc == 0) return -EINVAL;
   if (syscall(SYS_close_range, 3, ~0u, CLOSE_RANGE_CLOEXEC) < 0) return -errno;
@@ -75,6 +83,10 @@ int op_exec(struct stage_state *state, const struct op *op) {
   umask(0022);
   if (write(state->launch->ready[1], "R", 1) != 1) return -errno;
   status_write(STATUS_READY, ROLE_CONTAINER, op->index, 0, 0);
+  if (state->program_fd >= 0) {
+    syscall(SYS_execveat, state->program_fd, "", state->argv, state->envp, AT_EMPTY_PATH);
+    return -errno;
+  }
   /* A path search would find the directory itself. */
   if (!*state->argv[0]) return -ENOENT;
   /* A path from the environment of this run comes with its name. */

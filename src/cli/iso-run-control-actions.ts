@@ -1,6 +1,8 @@
 /** What the commands on containers do. */
 import { readOwnIdentity } from '../facts/own-identity.js';
 import { IsoError } from '../lib/errors.js';
+import { copyContainer } from '../run/copy-container.js';
+import { parseCopy } from '../run/copy-paths.js';
 import { killContainer, stopContainer } from '../run/end-container.js';
 import { setPaused } from '../run/pause-container.js';
 import { type Container, listContainers } from '../run/records.js';
@@ -63,4 +65,12 @@ export async function remove(names: string[], flags: RemoveFlags): Promise<void>
   const force = flags.force ?? false;
   const { identity, selected } = choose(names, flags, ({ running }) => force || !running);
   await onEach(selected, (container) => removeContainer(identity, container, force));
+}
+
+export async function copy(source: string, destination: string): Promise<void> {
+  const request = parseCopy(source, destination);
+  const reference =
+    'container' in request.from ? request.from.container : 'container' in request.to ? request.to.container : '';
+  const { identity, selected } = choose([reference], {}, () => true);
+  for (const { container } of selected) await copyContainer(identity, container, request);
 }

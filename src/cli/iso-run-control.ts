@@ -1,4 +1,4 @@
-/** `iso-run stop`, `kill`, `wait`, `pause`, `unpause`, `rename`, `rm`: declared here, done in iso-run-control-actions.ts, which is loaded when one runs. */
+/** `iso-run stop`, `kill`, `wait`, `pause`, `unpause`, `rename`, `cp`, `rm`: declared here, done in iso-run-control-actions.ts, which is loaded when one runs. */
 import type { Command } from 'commander';
 
 export interface SelectFlags {
@@ -61,6 +61,12 @@ export function registerControlCommands(program: Command): void {
     .argument('<container>', 'name, id or beginning of an id')
     .argument('<name>', 'the new name')
     .action(async (container: string, name: string) => (await actions()).rename(container, name));
+  program
+    .command('cp')
+    .description('copy files between a container that runs and the host')
+    .argument('<source>', 'CONTAINER:PATH, a path of the host, or - for a tar archive on standard input')
+    .argument('<destination>', 'the same; - is standard output')
+    .action(async (source: string, destination: string) => (await actions()).copy(source, destination));
   onContainers(program, 'rm', 'remove containers', 'all that ended; with --force all')
     .option('-i, --ignore', 'no error for a container that is not there')
     .option('-f, --force', 'end them first')

@@ -21,6 +21,8 @@ export interface ExecSpec {
   stdin: boolean;
   cwd?: string;
   user?: PayloadUser;
+  /** A static program of ours in place of one of the container; it is no command of the user's. */
+  program?: string;
   /** `NAME=value`, over the container's own. */
   env: readonly string[];
   spool: string;
@@ -114,6 +116,7 @@ export function compileExec(spec: ExecSpec): LaunchPlan {
   compileHost(spec, add);
   // Born in the container's cgroup, so that its limits hold from the first moment.
   if (spec.cgroup !== undefined) add('container', 'cgroup', 'cgroup-write', spec.cgroup, 'cgroup.procs', '0');
+  if (spec.program !== undefined) add('container', 'command', 'program', spec.program);
   add('container', 'namespaces', 'join', String(spec.process.pid), spec.process.startTime);
   if (spec.labels) add('container', 'SELinux', 'label', spec.labels.process);
   if (spec.terminal) add('container', '--tty', 'terminal', owner);
@@ -123,6 +126,6 @@ export function compileExec(spec: ExecSpec): LaunchPlan {
   add('container', 'command', 'args');
   for (const assignment of env) add('container', `--env ${nameOf(assignment)}`, 'env', assignment);
   add('container', 'command', 'exec', env.find((one) => nameOf(one) === 'PATH') ?? DEFAULT_PATH);
-  compileEvent(spec, add);
+  if (spec.program === undefined) compileEvent(spec, add);
   return plan;
 }

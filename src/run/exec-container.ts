@@ -8,6 +8,7 @@ import { asIsoError, IsoError } from '../lib/errors.js';
 import { mappedIds } from '../lib/id-mapping.js';
 import { explainFailure, explainLoss } from '../sys/launcher/explain.js';
 import type { RunValues } from '../sys/launcher/ops.js';
+import type { LaunchOutcome } from '../sys/launcher/status.js';
 import { recordEvent, USER_SPOOL } from '../trail/record-event.js';
 import { compileExec, type ExecSpec } from './compile-exec.js';
 import { requireRunning } from './end-container.js';
@@ -16,7 +17,7 @@ import { readLayerFile } from './image-files.js';
 import { type PayloadUser, resolveUser } from './image-user.js';
 import { readKeptPlan } from './kept-plan.js';
 import { type Container, containerDirectory, newContainerId } from './records.js';
-import { launchAnyway } from './run-container.js';
+import { type LaunchStreams, launchAnyway } from './run-container.js';
 import { fileContextOf } from './selinux.js';
 
 /** By the container's own files, as it changed them; an image that was removed meanwhile has none to add. */
@@ -36,7 +37,8 @@ function requireAwake({ record, paused }: Container): void {
   });
 }
 
-function specOf(identity: OwnIdentity, container: Container, options: ExecOptions): ExecSpec {
+/** @throws IsoError container.state, plan.invalid, usage.invalid */
+export function execSpec(identity: OwnIdentity, container: Container, options: ExecOptions): ExecSpec {
   const { record } = container;
   const process = requireRunning(container, 'run a command in');
   const cgroup = readContainerCgroup(process.pid, record.id);
@@ -74,15 +76,19 @@ function recordFailure({ record }: Container, thrown: unknown): IsoError {
   return error;
 }
 
-/** The exit status of the command. @throws IsoError when it could not be started, or its output was lost */
-export async function execContainer(
+interface Joining {
+  command: readonly string[];
+  direct: boolean;
+  streams?: LaunchStreams;
+}
+
+/** A process in the container, from its start to its end. @throws IsoError when it could not be started */
+export async function joinContainer(
   identity: OwnIdentity,
-  container: Container,
-  command: readonly string[],
-  options: ExecOptions,
-): Promise<number> {
-  const { record } = container;
-  const spec = specOf(identity, container, options);
+  { record }: Container,
+  spec: ExecSpec,
+  { command, direct, streams }: Joining,
+): Promise<Extract<LaunchOutcome, { kind: 'exited' }>> {
   const plan = compileExec(spec);
   const { runtimeDir } = readRunHost(identity.uid, 1);
   const values: RunValues = [
@@ -98,8 +104,23 @@ export async function execContainer(
     ...(spec.cgroup === undefined ? {} : { scopeParent: spec.cgroup }),
     ...(runtimeDir === undefined ? {} : { runtimeDir }),
   };
-  const { outcome } = await launchAnyway(launchable, values, options.direct, newContainerId());
-  if (outcome.kind !== 'exited') throw recordFailure(container, explainFailure(plan, outcome, values));
+  const { outcome } = await launchAnyway(launchable, values, direct, newContainerId(), streams);
+  if (outcome.kind === 'exited') return outcome;
+  throw explainFailure(plan, outcome, values);
+}
+
+/** The exit status of the command. @throws IsoError when it could not be started, or its output was lost */
+export async function execContainer(
+  identity: OwnIdentity,
+  container: Container,
+  command: readonly string[],
+  options: ExecOptions,
+): Promise<number> {
+  const spec = execSpec(identity, container, options);
+  const join = { command, direct: options.direct };
+  const outcome = await joinContainer(identity, container, spec, join).catch((error: unknown) => {
+    throw recordFailure(container, error);
+  });
   if (outcome.lost) throw explainLoss(outcome.lost);
   return outcome.code;
 }

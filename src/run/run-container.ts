@@ -61,20 +61,23 @@ interface Launched {
   direct: boolean;
 }
 
+/** Whose streams a launch has. */
+export type LaunchStreams = Pick<LaunchOptions, 'streams' | 'onSpawn'>;
+
 /** In the user's session, or without one; `scopeId` names the scope of a direct launch. */
 export async function launchAnyway(
   prepared: Launchable,
   values: RunValues,
   direct: boolean,
   scopeId: string,
+  streams: LaunchStreams = { streams: 'inherit' },
 ): Promise<Launched> {
-  const streams = 'inherit';
   if (!direct) {
-    const outcome = await launch(prepared.plan, { values, streams, direct });
+    const outcome = await launch(prepared.plan, { values, direct, ...streams });
     if (!needsScope(outcome)) return { outcome, direct };
   }
   const scope = scopeOf(prepared, scopeId);
-  return { outcome: await launch(prepared.plan, { values, streams, direct: true, ...scope }), direct: true };
+  return { outcome: await launch(prepared.plan, { values, direct: true, ...streams, ...scope }), direct: true };
 }
 
 /** The payload's files are the user's from the moment it ran, however it ended. */

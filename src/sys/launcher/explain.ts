@@ -44,6 +44,7 @@ const WORDS: { [Name in OpName]?: (op: Extract<Op, readonly [Name, ...unknown[]]
   seccomp: () => 'load the system-call filter',
   container: () => "create the container's namespaces",
   beside: () => 'start a process in the container',
+  program: ([, path]) => `open ${path}`,
   join: ([, pid]) => `join the container of process ${pid}`,
 };
 

@@ -93,6 +93,8 @@ export interface OpArguments {
   /** The payload is a further process of a container that runs. */
   beside: [];
   join: [pid: string, startTime: string];
+  /** A static program of the host that is executed in place of the container's. */
+  program: [path: string];
   unmount: [path: Text];
   remove: [path: Text];
   hostname: [name: Text];
@@ -160,6 +162,7 @@ export const OPS: { [Name in OpName]: readonly [args: string, ...stages: Stage[]
   container: ['tt', 'session'],
   beside: ['-', 'session'],
   join: ['tt', 'container'],
+  program: ['t', 'container'],
   unmount: ['t', 'cleanup'],
   remove: ['t', 'exited', 'failed'],
   hostname: ['t', 'container'],
