@@ -119,6 +119,7 @@ export function compileExec(spec: ExecSpec): LaunchPlan {
   if (spec.program !== undefined) add('container', 'command', 'program', spec.program);
   add('container', 'namespaces', 'join', String(spec.process.pid), spec.process.startTime);
   if (spec.labels) add('container', 'SELinux', 'label', spec.labels.process);
+  for (const op of opsOf(spec, 'oom-score')) add('container', '--oom-score-adj', ...op);
   if (spec.terminal) add('container', '--tty', 'terminal', owner);
   else add('container', 'standard streams', 'streams', owner);
   compileIdentity(spec, add);

@@ -74,11 +74,18 @@ function configOf({ record }: Container, { ops, text }: Reader) {
 }
 
 function hostConfigOf({ record }: Container, read: Reader) {
-  const { memory = 0, cpus = 0, pids = 0 } = record.limits;
+  const { memory = 0, swap, memoryReservation = 0, cpus = 0, pids = 0, ...others } = record.limits;
   return {
     Memory: memory,
     NanoCpus: Math.round(cpus * 1e9),
     PidsLimit: pids,
+    // Of memory and swap together, as the option has it.
+    MemorySwap: swap === undefined ? 0 : swap < 0 ? -1 : memory + swap,
+    MemoryReservation: memoryReservation,
+    CpuShares: others.cpuShares ?? 0,
+    CpusetCpus: others.cpusetCpus ?? '',
+    CpusetMems: others.cpusetMems ?? '',
+    BlkioWeight: others.blkioWeight ?? 0,
     ReadonlyRootfs: record.readOnly,
     AutoRemove: read.ops('remove').length > 1,
     NetworkMode: 'none',
