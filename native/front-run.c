@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "entry.h"
+#include "exec-options.h"
 #include "launch.h"
 #include "run-options.h"
 #include "session-client.h"
@@ -119,7 +120,8 @@ static int put_values(struct buffer *buffer, const struct values *first, const s
 static int make_plan(struct plan *ret_plan) {
   struct buffer buffer = {0};
   unsigned at = 0;
-  int error = set_identity(&options.values);
+  /* A command that joins a container has that one's. */
+  int error = values_get(&entry.constants, "id") ? 0 : set_identity(&options.values);
   if (!error) error = put(&buffer, entry.plan, entry.plan_size);
   if (!error) error = put_values(&buffer, &entry.constants, &options.values);
   if (!error) error = plan_decode(buffer.bytes, buffer.size, ret_plan, &at);
@@ -136,8 +138,10 @@ static void print_warnings(void) {
   for (uint64_t i = 0; i < count && !wire_text(&wire, &text); i++) (void)dprintf(2, "iso-run: warning: %s\n", text);
 }
 
-static int find_plan(char **argv) {
-  int error = run_options_read(argv, &options);
+typedef int read_function(char **argv, struct run_options *ret);
+
+static int find_plan(char **argv, read_function *read_options) {
+  int error = read_options(argv, &options);
   if (error) return error;
   (void)setenv("ISO_RUN_KEY", options.key, 1);
   autoclose int plans_fd = open_plans();
@@ -182,10 +186,13 @@ static int explain_failure(int status, char *const explain[]) {
   return status;
 }
 
-int front_run(char **argv, char *const explain[]) {
+int front_run(const char *command, char **argv, char *const explain[]) {
+  read_function *read_options = NULL;
+  if (strcmp(command, "run") == 0) read_options = run_options_read;
+  else if (strcmp(command, "exec") == 0) read_options = exec_options_read;
   (void)unsetenv("ISO_RUN_KEY");
   /* Root has no containers, and says so by Node. */
-  if (getuid() == 0 || geteuid() != getuid() || find_plan(argv)) return -1;
+  if (!read_options || getuid() == 0 || geteuid() != getuid() || find_plan(argv, read_options)) return -1;
   launch_init(&the_launch);
   if (make_plan(&the_launch.plan)) return -1;
   prctl(PR_SET_NAME, "iso-run");

@@ -106,9 +106,9 @@ int main(int argc, char **argv) {
   /* Node 20 takes an --env-file from anywhere before this, from behind its program too. */
   arguments[count++] = (char *)"--";
   arguments[count++] = bundle;
-  if (argc > 2 && strcmp(argv[1], "run") == 0 && strcmp(command->name, "iso-run") == 0) {
+  if (argc > 2 && strcmp(command->name, "iso-run") == 0) {
     arguments[count] = (char *)"explain-launch";
-    int status = front_run(argv + 2, arguments);
+    int status = front_run(argv[1], argv + 2, arguments);
     if (status >= 0) return status;
     arguments[count] = NULL;
   }

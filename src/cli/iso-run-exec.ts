@@ -1,15 +1,22 @@
 /** `iso-run exec`: a further command in a running container. */
 import type { Command } from 'commander';
 import type { ExecFlags } from '../run/exec-options.js';
+import type { Selected } from '../run/select-containers.js';
 import { collect } from './run-options.js';
 
+/** Kept under the key that the front looks for; it knows a container by its name or id alone. */
+function keyFor({ container: { record }, shown }: Selected): string | undefined {
+  return [record.name, record.id].includes(shown) ? process.env.ISO_RUN_KEY : undefined;
+}
+
 async function exec(words: string[], flags: ExecFlags): Promise<void> {
+  const since = Date.now();
   const { readCallerFile } = await import('../facts/caller-file.js');
   const { parseExecOptions } = await import('../run/exec-options.js');
   const { readOwnIdentity } = await import('../facts/own-identity.js');
   const { listContainers } = await import('../run/records.js');
   const { selectContainers } = await import('../run/select-containers.js');
-  const { execContainer } = await import('../run/exec-container.js');
+  const { execContainer, execSpec, prepareExec } = await import('../run/exec-container.js');
   const { IsoError } = await import('../lib/errors.js');
   const options = parseExecOptions(flags, { env: process.env, readText: readCallerFile });
   const identity = readOwnIdentity();
@@ -19,7 +26,14 @@ async function exec(words: string[], flags: ExecFlags): Promise<void> {
   if (command.length === 0 || !selected) {
     throw new IsoError('usage.invalid', 'cannot run a command in a container', 'no command was given');
   }
-  process.exitCode = await execContainer(identity, selected.container, command, options);
+  const spec = execSpec(identity, selected.container, options);
+  const prepared = prepareExec(identity, selected.container, spec);
+  const key = keyFor(selected);
+  if (key !== undefined) {
+    const { storeExec } = await import('../run/store-exec.js');
+    storeExec(key, identity, selected.container, { spec, prepared, since });
+  }
+  process.exitCode = await execContainer(prepared, command, options.direct);
 }
 
 export function registerExecCommand(program: Command): void {

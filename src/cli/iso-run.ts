@@ -50,8 +50,8 @@ async function run(image: string, command: string[], flags: RunFlags): Promise<v
   const { runContainer } = await import('../run/run-container.js');
   const key = process.env.ISO_RUN_KEY;
   if (key !== undefined) {
-    const { storePlan } = await import('../run/stored-plans.js');
-    storePlan(key, prepared, started);
+    const { storeRun } = await import('../run/stored-plans.js');
+    storeRun(key, prepared, started);
   }
   process.exitCode = await runContainer(prepared, options);
 }
@@ -64,7 +64,13 @@ async function explainLaunch(): Promise<void> {
   const { conclude } = await import('../run/run-container.js');
   const plan = readEntry(readFileSync(3));
   const outcome = readOutcome(plan, readFileSync(4), `status ${process.env.ISO_RUN_STATUS}`);
-  process.exitCode = await conclude(plan, readValues(readFileSync(5)), { outcome, direct: false });
+  const values = readValues(readFileSync(5));
+  if (plan.some(({ op }) => op[0] === 'join')) {
+    const { concludeExec } = await import('../run/exec-container.js');
+    process.exitCode = concludeExec(plan, values, outcome);
+  } else {
+    process.exitCode = await conclude(plan, values, { outcome, direct: false });
+  }
 }
 
 async function plan(image: string, command: string[], flags: RunFlags, json: boolean): Promise<void> {

@@ -15,7 +15,7 @@ import { runConfined } from '../sys/launcher/confined.js';
 import type { ExecSpec } from './compile-exec.js';
 import { type ContainerPath, type CopyRequest, type HostPath, nameOf } from './copy-paths.js';
 import { recordLifecycle } from './end-container.js';
-import { execSpec, joinContainer } from './exec-container.js';
+import { execSpec, joinContainer, prepareExec } from './exec-container.js';
 import type { Container } from './records.js';
 import type { LaunchStreams } from './run-container.js';
 
@@ -73,12 +73,11 @@ async function copyInside(
   // Files that come in are the payload's, as with Podman.
   const owner = args[0] === 'unpack' ? ownerIn(spec) : [];
   const command = ['iso-copy', ...args, ...owner];
-  const { code } = await joinContainer(
-    identity,
-    container,
-    { ...spec, user: root },
-    { command, direct: false, streams: watched },
-  );
+  const { code } = await joinContainer(prepareExec(identity, container, { ...spec, user: root }), {
+    command,
+    direct: false,
+    streams: watched,
+  });
   if (code !== 0) throw failed(what, complaint() || `iso-copy ended with status ${code}`);
 }
 

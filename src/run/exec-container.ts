@@ -4,10 +4,10 @@ import { readContainerCgroup } from '../facts/container-cgroup.js';
 import type { OwnIdentity } from '../facts/own-identity.js';
 import { readRunHost, sessionDirectory } from '../facts/run-host.js';
 import { findImage, layerPath } from '../image/store.js';
-import { asIsoError, IsoError } from '../lib/errors.js';
+import { IsoError } from '../lib/errors.js';
 import { mappedIds } from '../lib/id-mapping.js';
 import { explainFailure, explainLoss } from '../sys/launcher/explain.js';
-import type { RunValues } from '../sys/launcher/ops.js';
+import type { LaunchPlan, RunValues } from '../sys/launcher/ops.js';
 import type { LaunchOutcome } from '../sys/launcher/status.js';
 import { recordEvent, USER_SPOOL } from '../trail/record-event.js';
 import { compileExec, type ExecSpec } from './compile-exec.js';
@@ -61,19 +61,45 @@ export function execSpec(identity: OwnIdentity, container: Container, options: E
   };
 }
 
-function recordFailure({ record }: Container, thrown: unknown): IsoError {
-  const error = asIsoError(thrown);
+const textOf = (values: RunValues, name: string) => values.find(([key]) => key === name)?.[1] ?? '';
+
+function recordFailure(values: RunValues, error: IsoError): IsoError {
   recordEvent({
     category: error.code === 'run.op-failed' ? 'system' : 'lifecycle',
     action: 'container.exec',
     outcome: 'failure',
     severity: 'error',
-    message: `a command was not run in container ${record.name}`,
-    container: { id: record.id, name: record.name, image: record.image.slice(0, 256) },
-    plan: record.plan,
+    message: `a command was not run in container ${textOf(values, 'name')}`,
+    container: { id: textOf(values, 'id'), name: textOf(values, 'name'), image: textOf(values, 'image').slice(0, 256) },
+    plan: textOf(values, 'plan'),
     error: error.toJSON(),
   });
   return error;
+}
+
+export interface PreparedExec {
+  plan: LaunchPlan;
+  /** The same for each command. */
+  constants: RunValues;
+  session: string;
+  scopeParent?: string;
+  runtimeDir?: string;
+}
+
+/** @throws IsoError plan.invalid */
+export function prepareExec({ uid, home }: OwnIdentity, { record }: Container, spec: ExecSpec): PreparedExec {
+  const { runtimeDir } = readRunHost(uid, 1);
+  const session = sessionDirectory(home, runtimeDir);
+  const { cgroup } = spec;
+  const { id, name, plan, image } = record;
+  const known = { session, id, name, plan, image, ...(cgroup === undefined ? {} : { 'scope-parent': cgroup }) };
+  return {
+    plan: compileExec(spec),
+    constants: Object.entries(known),
+    session,
+    ...(cgroup === undefined ? {} : { scopeParent: cgroup }),
+    ...(runtimeDir === undefined ? {} : { runtimeDir }),
+  };
 }
 
 interface Joining {
@@ -84,43 +110,28 @@ interface Joining {
 
 /** A process in the container, from its start to its end. @throws IsoError when it could not be started */
 export async function joinContainer(
-  identity: OwnIdentity,
-  { record }: Container,
-  spec: ExecSpec,
+  prepared: PreparedExec,
   { command, direct, streams }: Joining,
 ): Promise<Extract<LaunchOutcome, { kind: 'exited' }>> {
-  const plan = compileExec(spec);
-  const { runtimeDir } = readRunHost(identity.uid, 1);
-  const values: RunValues = [
-    ['session', sessionDirectory(identity.home, runtimeDir)],
-    ['id', record.id],
-    ['name', record.name],
-    ['plan', record.plan],
-    ...(spec.cgroup === undefined ? [] : [['scope-parent', spec.cgroup] as const]),
-    ...command.map((word) => ['command', word] as const),
-  ];
-  const launchable = {
-    plan,
-    ...(spec.cgroup === undefined ? {} : { scopeParent: spec.cgroup }),
-    ...(runtimeDir === undefined ? {} : { runtimeDir }),
-  };
-  const { outcome } = await launchAnyway(launchable, values, direct, newContainerId(), streams);
+  const values = [...prepared.constants, ...command.map((word) => ['command', word] as const)];
+  const { outcome } = await launchAnyway(prepared, values, direct, newContainerId(), streams);
   if (outcome.kind === 'exited') return outcome;
-  throw explainFailure(plan, outcome, values);
+  throw recordFailure(values, explainFailure(prepared.plan, outcome, values));
 }
 
-/** The exit status of the command. @throws IsoError when it could not be started, or its output was lost */
-export async function execContainer(
-  identity: OwnIdentity,
-  container: Container,
-  command: readonly string[],
-  options: ExecOptions,
-): Promise<number> {
-  const spec = execSpec(identity, container, options);
-  const join = { command, direct: options.direct };
-  const outcome = await joinContainer(identity, container, spec, join).catch((error: unknown) => {
-    throw recordFailure(container, error);
-  });
+/** The exit status of a command that has ended. @throws IsoError when it did not start, or its output was lost */
+export function concludeExec(plan: LaunchPlan, values: RunValues, outcome: LaunchOutcome): number {
+  if (outcome.kind !== 'exited') throw recordFailure(values, explainFailure(plan, outcome, values));
   if (outcome.lost) throw explainLoss(outcome.lost);
   return outcome.code;
+}
+
+/** The exit status of the command. @throws IsoError as `concludeExec` */
+export async function execContainer(
+  prepared: PreparedExec,
+  command: readonly string[],
+  direct: boolean,
+): Promise<number> {
+  const outcome = await joinContainer(prepared, { command, direct });
+  return concludeExec(prepared.plan, prepared.constants, outcome);
 }

@@ -6,6 +6,7 @@ import { chmodSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, st
 import { join } from 'node:path';
 import { hasErrno } from '../lib/errors.js';
 import { encodePlan } from '../sys/launcher/encode.js';
+import type { LaunchPlan, RunValues } from '../sys/launcher/ops.js';
 import { encodeTokens } from '../sys/wire.js';
 import { constantsOf, type PreparedRun, type RunSources } from './prepare.js';
 
@@ -45,10 +46,21 @@ export function entryName(key: string): string {
   return hash.toString(16).padStart(16, '0');
 }
 
-function encodeEntry(key: string, prepared: PreparedRun, stamps: ReadonlyMap<string, Stamp>): Buffer {
-  const { spec, plan, sources, room } = prepared;
+/** What is kept of a launch. */
+export interface Storable {
+  plan: LaunchPlan;
+  sources: RunSources;
+  room: PreparedRun['room'];
+  warnings: readonly string[];
+  /** Values that are the same in every launch of the plan. */
+  constants: RunValues;
+  /** The directory of the user's session. */
+  session: string;
+}
+
+function encodeEntry(key: string, storable: Storable, stamps: ReadonlyMap<string, Stamp>): Buffer {
+  const { plan, sources, room, warnings, constants } = storable;
   const texts = sources.texts.map((path) => [path, readKernelText(path)] as const);
-  const constants = constantsOf(prepared);
   const list = (items: readonly (string | readonly string[])[]) => [items.length, ...items.flat()];
   return encodeTokens([
     ...['ISOENTRY1', key],
@@ -56,7 +68,7 @@ function encodeEntry(key: string, prepared: PreparedRun, stamps: ReadonlyMap<str
     ...list(texts),
     ...list(sources.hidden),
     ...[room.refuse, room.home, room.tree],
-    ...list(spec.warnings),
+    ...list(warnings),
     ...list(constants.map(([name, text]) => [name, text])),
     encodePlan(plan),
     ...list(plan.map(({ origin }) => origin)),
@@ -77,24 +89,29 @@ function sweep(folder: string): void {
 }
 
 /**
- * Keeps a plan for the next run with the same key, unless what it was compiled from is so young that a change could go
- * unseen. `since`: when the compilation began, in milliseconds. A plan that cannot be kept is no failure of the run.
+ * Keeps a plan for the next launch with the same key, unless what it was compiled from is so young that a change could go
+ * unseen. `since`: when the compilation began, in milliseconds. A plan that cannot be kept is no failure of the launch.
  */
-export function storePlan(key: string, prepared: PreparedRun, since: number): void {
-  if (prepared.spec.volumes.some(({ masks }) => masks.length > 0)) return;
-  const stamps = collectStamps(prepared.sources, BigInt(since) * 1_000_000n);
+export function storePlan(key: string, storable: Storable, since: number): void {
+  const stamps = collectStamps(storable.sources, BigInt(since) * 1_000_000n);
   if (!stamps) return;
-  const folder = join(prepared.session, 'plans');
+  const folder = join(storable.session, 'plans');
   const file = join(folder, entryName(key));
   const fresh = `${file}.${process.pid}`;
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
-    chmodSync(prepared.session, 0o700);
+    chmodSync(storable.session, 0o700);
     sweep(folder);
-    writeFileSync(fresh, encodeEntry(key, prepared, stamps), { mode: 0o600, flag: 'wx' });
+    writeFileSync(fresh, encodeEntry(key, storable, stamps), { mode: 0o600, flag: 'wx' });
     renameSync(fresh, file);
   } catch (error) {
     rmSync(fresh, { force: true });
     if (!hasErrno(error, 'ENOSPC', 'EDQUOT', 'EROFS', 'EACCES', 'EPERM', 'EEXIST', 'ENOENT')) throw error;
   }
+}
+
+/** The plan of a run, unless directories were hidden in its volumes: another volume could have others. */
+export function storeRun(key: string, prepared: PreparedRun, since: number): void {
+  if (prepared.spec.volumes.some(({ masks }) => masks.length > 0)) return;
+  storePlan(key, { ...prepared, warnings: prepared.spec.warnings, constants: constantsOf(prepared) }, since);
 }
