@@ -1,4 +1,4 @@
-/** `iso-run ps`, `inspect`, `top`, `stats`: declared here, done in iso-run-look-actions.ts, which is loaded when one runs. */
+/** `iso-run ps`, `inspect`, `top`, `stats`, `diff`, `events`: declared here, done in iso-run-look-actions.ts, which is loaded when one runs. */
 import type { Command } from 'commander';
 import { collect } from './run-options.js';
 
@@ -28,6 +28,15 @@ export interface StatsFlags {
 
 export interface DiffFlags {
   latest?: boolean;
+  format?: string;
+  json?: boolean;
+}
+
+export interface EventsFlags {
+  since?: string;
+  until?: string;
+  filter?: string[];
+  stream: boolean;
   format?: string;
   json?: boolean;
 }
@@ -71,6 +80,21 @@ export function registerLookCommands(program: Command): void {
     .option('--format <format>', 'json')
     .option('--json', 'the same as --format json')
     .action(async (name: string | undefined, flags: DiffFlags) => (await actions()).diff(name, flags));
+  registerWatching(program);
+}
+
+/** What goes on until it is ended. */
+function registerWatching(program: Command): void {
+  program
+    .command('events')
+    .description('show what happens to containers, as it happens')
+    .option('--since <time>', 'from then on, for example 10m or 2026-01-31T08:00')
+    .option('--until <time>', 'up to then')
+    .option('-f, --filter <key=value>', 'container=, event=, image= or type=', collect)
+    .option('--no-stream', 'what has happened, and no more')
+    .option('--format <template>', 'json, or a template such as "{{.Status}} {{.Name}}"')
+    .option('--json', 'the same as --format json')
+    .action(async (flags: EventsFlags) => (await import('./iso-run-events.js')).events(flags));
   program
     .command('stats')
     .description('show what containers use of processors, memory and disks')

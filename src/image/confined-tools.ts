@@ -10,7 +10,8 @@ import { compileFilter } from '../sys/libseccomp.js';
 import type { Compression } from './archive-format.js';
 import { toolFilters } from './tool-filter.js';
 
-const DEST = '/dest';
+/** Where a tool finds its directory. */
+export const DEST = '/dest';
 
 /** A dictionary larger than any preset needs is there to take memory. */
 const XZ_MEMORY = '1GiB';
@@ -82,7 +83,8 @@ function filters(): { main: Uint8Array; quiet: Uint8Array } {
   return compiled;
 }
 
-function confined(
+/** Runs a tool of the host on one directory; the only other thing that it sees is /usr. */
+export function runTool(
   { ids, directory }: Tools,
   argv: string[],
   options: { stdin?: Readable; signal?: AbortSignal } = {},
@@ -92,7 +94,7 @@ function confined(
 }
 
 async function demand(tools: Tools, argv: string[]): Promise<string> {
-  const { status, stdout, stderr } = await confined(tools, argv);
+  const { status, stdout, stderr } = await runTool(tools, argv);
   if (status === 0) return stdout;
   const why = firstComplaints(stderr) || 'it printed no reason';
   throw new IsoError('tool.failed', `${argv[0]} exited with status ${status} in ${tools.directory}`, why);
@@ -119,7 +121,7 @@ export async function extractTar(
 ): Promise<string | undefined> {
   const limited = ['/usr/bin/prlimit', `--fsize=${maxFileBytes}`, '--core=0', '/usr/bin/tar'];
   const argv = [...limited, ...EXTRACT, ...DECOMPRESS[archive.compression]];
-  const { status, stderr } = await confined(tools, argv, { stdin: archive.bytes, signal });
+  const { status, stderr } = await runTool(tools, argv, { stdin: archive.bytes, signal });
   if (status === 0 && stderr.trim() === '') return undefined;
   return firstComplaints(stderr) || `tar ended with status ${status}`;
 }

@@ -8,10 +8,10 @@ import { lstatSync, mkdtempSync, readdirSync, realpathSync, renameSync, rmSync, 
 import { basename, dirname, join, resolve } from 'node:path';
 import { PassThrough, pipeline, type Readable } from 'node:stream';
 import type { OwnIdentity } from '../facts/own-identity.js';
+import { DEST, firstComplaints, runTool } from '../image/confined-tools.js';
 import { IsoError } from '../lib/errors.js';
 import { CLEAN_ENV } from '../sys/exec.js';
 import { installed } from '../sys/install.js';
-import { runConfined } from '../sys/launcher/confined.js';
 import type { ExecSpec } from './compile-exec.js';
 import { type ContainerPath, type CopyRequest, type HostPath, nameOf } from './copy-paths.js';
 import { recordLifecycle } from './end-container.js';
@@ -81,28 +81,17 @@ async function copyInside(
   if (code !== 0) throw failed(what, complaint() || `iso-copy ended with status ${code}`);
 }
 
-/** Moves one name out of the directory that only this run knows; a directory that is there gets what is new. */
-async function settle({ ids }: OwnIdentity, from: string, into: string, name: string, as: string): Promise<void> {
-  const target = join(into, as);
+/** Moves one name out of the new directory in `into`; a directory that is there gets what is new, and a link gives way. */
+async function settle({ ids }: OwnIdentity, fresh: string, into: string, name: string): Promise<void> {
+  const target = join(into, name);
   if (!lstatSync(target, { throwIfNoEntry: false })) {
-    renameSync(join(from, name), target);
+    renameSync(join(fresh, name), target);
     return;
   }
-  const argv = [
-    '/usr/bin/cp',
-    '-rPT',
-    '--remove-destination',
-    '--preserve=mode,timestamps',
-    '--',
-    `/from/${name}`,
-    `/into/${as}`,
-  ];
-  const binds = [
-    { source: from, target: '/from', writable: false },
-    { source: into, target: '/into', writable: true },
-  ];
-  const { status, stderr } = await runConfined({ ids, argv, binds });
-  if (status !== 0) throw failed(`to ${target}`, stderr.trim().split('\n')[0] || `cp ended with status ${status}`);
+  const paths = [`${DEST}/${basename(fresh)}/${name}`, `${DEST}/${name}`];
+  const argv = ['/usr/bin/cp', '-rPT', '--remove-destination', '--preserve=mode,timestamps', '--', ...paths];
+  const { status, stderr } = await runTool({ ids, directory: into }, argv);
+  if (status !== 0) throw failed(`to ${target}`, firstComplaints(stderr) || `cp ended with status ${status}`);
 }
 
 /** Where on the host, which must be there, and under which name; none for the contents of a directory. */
@@ -124,9 +113,8 @@ async function copyOut(identity: OwnIdentity, container: Container, from: Contai
   const fresh = mkdtempSync(join(directory, '.iso-cp-'));
   try {
     const stream = new PassThrough();
-    const argv = ['/usr/bin/tar', '-x', '-f', '-', '-C', '/into', '--no-same-owner', '--no-same-permissions'];
-    const binds = [{ source: fresh, target: '/into', writable: true }];
-    const unpacking = runConfined({ ids: identity.ids, argv, binds, stdin: stream });
+    const argv = ['/usr/bin/tar', '-x', '-f', '-', '-C', DEST, '--no-same-owner', '--no-same-permissions'];
+    const unpacking = runTool({ ids: identity.ids, directory: fresh }, argv, { stdin: stream });
     const streams: LaunchStreams = {
       streams: 'pipe',
       onSpawn: ({ stdin, stdout }) => {
@@ -139,9 +127,8 @@ async function copyOut(identity: OwnIdentity, container: Container, from: Contai
     if (packed.status === 'rejected') throw packed.reason;
     if (unpacked.status === 'rejected') throw unpacked.reason;
     const { status, stderr } = unpacked.value;
-    if (status !== 0) throw failed(what, stderr.trim().split('\n')[0] || `tar ended with status ${status}`);
-    for (const one of name === undefined ? readdirSync(fresh) : [name])
-      await settle(identity, fresh, directory, one, one);
+    if (status !== 0) throw failed(what, firstComplaints(stderr) || `tar ended with status ${status}`);
+    for (const one of name === undefined ? readdirSync(fresh) : [name]) await settle(identity, fresh, directory, one);
   } finally {
     await removeFresh(identity, directory, fresh);
   }
@@ -152,8 +139,7 @@ async function removeFresh({ ids }: OwnIdentity, directory: string, fresh: strin
   try {
     rmSync(fresh, { recursive: true, force: true });
   } catch {
-    const binds = [{ source: directory, target: '/into', writable: true }];
-    await runConfined({ ids, argv: ['/usr/bin/rm', '-rf', '--', `/into/${basename(fresh)}`], binds });
+    await runTool({ ids, directory }, ['/usr/bin/rm', '-rf', '--', `${DEST}/${basename(fresh)}`]);
   }
 }
 

@@ -131,6 +131,36 @@ describe.each(['overlay', 'fuse-overlayfs'])('diff, of a container on %s', (driv
   });
 });
 
+describe('events', () => {
+  it('shows what happened, and what happens', async () => {
+    expect(await lines('events', '--no-stream', '-f', 'container=done', '--format', '{{.Status}} {{.Image}}')).toEqual([
+      'start base:latest',
+      'exit base:latest',
+    ]);
+    const [line = ''] = await lines('events', '--no-stream', '-f', 'container=odd', '-f', 'event=start');
+    expect(line).toMatch(/^20\S+Z container start [0-9a-f]{64} \(image=base:latest, name=odd\)$/);
+    const watching = user.start(['events', '--json', '--filter', 'event=exit']);
+    let output = '';
+    watching.stdout?.on('data', (chunk) => {
+      output += chunk;
+    });
+    try {
+      await until(async () => {
+        await run('run', '--rm', '--name', 'seen', 'base', 'sh', '-c', 'exit 4');
+        return output !== '';
+      });
+    } finally {
+      watching.kill('SIGTERM');
+    }
+    expect(JSON.parse(output.split('\n')[0] ?? '')).toMatchObject({
+      Status: 'exit',
+      Name: 'seen',
+      Attributes: { exitCode: 4 },
+    });
+    expect(await lines('events', '--no-stream', '--since', '2099-01-01')).toEqual([]);
+  });
+});
+
 describe('inspect', () => {
   it('tells of a container that runs what it was given', async () => {
     const [shown] = JSON.parse((await run('inspect', 'living')).stdout);
@@ -169,6 +199,8 @@ describe('inspect', () => {
     ['usage.invalid', ['inspect', '-f', '{{.Nothing}}', 'done']],
     ['usage.invalid', ['inspect', '-f', '{{if .Name}}', 'done']],
     ['usage.invalid', ['ps', '-f', 'colour=red']],
+    ['usage.invalid', ['events', '--no-stream', '-f', 'colour=red']],
+    ['usage.invalid', ['events', '--since', 'yore']],
     ['usage.invalid', ['ps', '-f', 'status=happy']],
     ['usage.invalid', ['ps', '-n', '0']],
     ['container.missing', ['ps', '-f', 'since=absent']],
