@@ -9,7 +9,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { PassThrough, pipeline, type Readable } from 'node:stream';
 import type { OwnIdentity } from '../facts/own-identity.js';
 import { DEST, firstComplaints, runTool } from '../image/confined-tools.js';
-import { IsoError } from '../lib/errors.js';
+import { hasErrno, IsoError } from '../lib/errors.js';
 import { CLEAN_ENV } from '../sys/exec.js';
 import { installed } from '../sys/install.js';
 import type { ExecSpec } from './compile-exec.js';
@@ -81,15 +81,25 @@ async function copyInside(
   if (code !== 0) throw failed(what, complaint() || `iso-copy ended with status ${code}`);
 }
 
+/** A directory that its owner may not write to cannot be moved to another by that owner (rename(2)). */
+function hasMoved(from: string, to: string): boolean {
+  try {
+    renameSync(from, to);
+    return true;
+  } catch (error) {
+    if (hasErrno(error, 'EACCES')) return false;
+    throw error;
+  }
+}
+
 /** Moves one name out of the new directory in `into`; a directory that is there gets what is new, and a link gives way. */
 async function settle({ ids }: OwnIdentity, fresh: string, into: string, name: string): Promise<void> {
   const target = join(into, name);
-  if (!lstatSync(target, { throwIfNoEntry: false })) {
-    renameSync(join(fresh, name), target);
-    return;
-  }
+  const isNew = !lstatSync(target, { throwIfNoEntry: false });
+  if (isNew && hasMoved(join(fresh, name), target)) return;
   const paths = [`${DEST}/${basename(fresh)}/${name}`, `${DEST}/${name}`];
-  const argv = ['/usr/bin/cp', '-rPT', '--remove-destination', '--preserve=mode,timestamps', '--', ...paths];
+  const merge = ['/usr/bin/cp', '-rPT', '--remove-destination', '--preserve=mode,timestamps'];
+  const argv = [...(isNew ? ['/usr/bin/mv', '-T'] : merge), '--', ...paths];
   const { status, stderr } = await runTool({ ids, directory: into }, argv);
   if (status !== 0) throw failed(`to ${target}`, firstComplaints(stderr) || `cp ended with status ${status}`);
 }
