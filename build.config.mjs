@@ -18,6 +18,7 @@ const SCHEMAS = {
   validateImageRecord: ['src/image/record.ts', 'imageRecordSchema'],
   validateContainerRecord: ['src/facts/container-schema.ts', 'containerRecordSchema'],
   validateSeccompProfile: ['src/run/seccomp-schema.ts', 'seccompProfileSchema'],
+  validateVolumeRecord: ['src/run/volume-record.ts', 'volumeRecordSchema'],
   validateRule: ['src/audit/rule.ts', 'ruleSchema'],
   validateContainerState: ['src/facts/container-schema.ts', 'containerStateSchema'],
 };

@@ -91,5 +91,5 @@ int relay_run(struct launch *launch);
 
 op_function op_keep_launch, op_claim, op_label_pair, op_make_directory, op_write_file, op_append_line, op_release, op_cgroup_make, op_cgroup_write, op_cgroup_remove, op_stdio, op_session, op_namespace, op_propagation,
     op_loopback, op_sysctl, op_overlay, op_fuse_overlayfs, op_root, op_tmpfs_root, op_mount, op_container, op_beside, op_join, op_program, op_unmount, op_remove,
-    op_hostname, op_mkdir, op_touch, op_symlink, op_bind, op_device, op_mask, op_readonly, op_terminal, op_console, op_streams, op_pivot,
+    op_hostname, op_mkdir, op_touch, op_symlink, op_bind, op_adopt, op_device, op_mask, op_readonly, op_terminal, op_console, op_streams, op_pivot,
     op_rlimit, op_oom_score, op_cap_bound, op_groups, op_ids, op_caps, op_chdir, op_label, op_label_file, op_relabel, op_no_new_privs, op_seccomp, op_arg, op_args, op_env, op_exec;

@@ -51,6 +51,7 @@ const struct op_row op_table[OP_COUNT] = {
     [OP_TOUCH] = {"touch", CONTAINER, "tn"},
     [OP_SYMLINK] = {"symlink", CONTAINER, "tt"},
     [OP_BIND] = {"bind", CONTAINER, "ttttt"},
+    [OP_ADOPT] = {"adopt", CONTAINER, "tt"},
     [OP_DEVICE] = {"device", CONTAINER, "ttnn"},
     [OP_MASK] = {"mask", CONTAINER, "t"},
     [OP_READONLY] = {"readonly", CONTAINER, "t"},

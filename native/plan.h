@@ -63,6 +63,7 @@ enum op_kind {
   OP_TOUCH,
   OP_SYMLINK,
   OP_BIND,
+  OP_ADOPT,
   OP_DEVICE,
   OP_MASK,
   OP_READONLY,

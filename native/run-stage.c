@@ -37,6 +37,7 @@ static op_function *const op_functions[OP_COUNT] = {
     [OP_TOUCH] = op_touch,
     [OP_SYMLINK] = op_symlink,
     [OP_BIND] = op_bind,
+    [OP_ADOPT] = op_adopt,
     [OP_DEVICE] = op_device,
     [OP_MASK] = op_mask,
     [OP_READONLY] = op_readonly,

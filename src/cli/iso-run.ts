@@ -2,11 +2,14 @@
 import { isatty } from 'node:tty';
 import type { Command } from 'commander';
 import type { IsoError } from '../lib/errors.js';
+import type { Volume } from '../run/options/volumes.js';
 import type { RunFlags } from '../run/options.js';
+import type { PreparedRun } from '../run/prepare.js';
 import { registerControlCommands } from './iso-run-control.js';
 import { registerExecCommand } from './iso-run-exec.js';
 import { registerImageCommands } from './iso-run-image.js';
 import { registerLookCommands } from './iso-run-look.js';
+import { registerVolumeCommands } from './iso-run-volume.js';
 import { createProgram, runMain } from './main.js';
 import { addRunOptions } from './run-options.js';
 import { writeOut } from './write-out.js';
@@ -25,9 +28,25 @@ async function prepare(image: string, command: string[], flags: RunFlags) {
     arch: process.arch,
     readText: readCallerFile,
   };
-  const options = parseRunOptions(image, command, flags, caller);
+  const parsed = parseRunOptions(image, command, flags, caller);
   const policy = await readPolicy();
+  const options = { ...parsed, volumes: await placeVolumes(parsed.volumes) };
   return { options, policy, prepared: prepareRun(options, policy) };
+}
+
+/** Most runs have no volume of a name, and need none of this. */
+async function placeVolumes(volumes: Volume[]): Promise<Volume[]> {
+  if (!volumes.some(({ named }) => named)) return volumes;
+  const { readOwnIdentity } = await import('../facts/own-identity.js');
+  const named = await import('../run/named-volumes.js');
+  return named.placeVolumes(readOwnIdentity(), volumes);
+}
+
+async function makeVolumes(prepared: PreparedRun): Promise<PreparedRun> {
+  const { identity, spec } = prepared;
+  if (!spec.volumes.some(({ named }) => named)) return prepared;
+  const named = await import('../run/named-volumes.js');
+  return { ...prepared, spec: { ...spec, volumes: await named.makeVolumes(identity, spec.volumes) } };
 }
 
 async function run(image: string, command: string[], flags: RunFlags): Promise<void> {
@@ -41,7 +60,7 @@ async function run(image: string, command: string[], flags: RunFlags): Promise<v
       policy.quota.refuse,
       `cannot create a container of ${made.prepared.image.name}`,
     );
-    return made;
+    return { ...made, prepared: await makeVolumes(made.prepared) };
   });
   // Scripts want a quiet standard error; the trail holds the warnings in any case.
   if (isatty(2) && !options.quiet) {
@@ -91,6 +110,7 @@ function register(program: Command): void {
   registerExecCommand(program);
   registerControlCommands(program);
   registerImageCommands(program);
+  registerVolumeCommands(program);
   program.command('explain-launch', { hidden: true }).action(explainLaunch);
 }
 

@@ -36,6 +36,8 @@ export interface ContainerRecord {
   };
   /** Of the user's own. */
   labels?: Record<string, string>;
+  /** Names of the volumes that it has. */
+  volumes?: string[];
   /** How it is to be stopped, where the run said so: a name of signal(7), and seconds until it is killed. */
   stopSignal?: string;
   stopTimeout?: number;

@@ -45,6 +45,7 @@ export const containerRecordSchema: JSONSchemaType<ContainerRecord> = {
       propertyNames: { type: 'string', maxLength: 256 },
       nullable: true,
     },
+    volumes: { type: 'array', maxItems: 2000, items: text(128), nullable: true },
     stopSignal: { type: 'string', pattern: '^SIG[A-Z0-9+]{2,12}$', nullable: true },
     stopTimeout: { type: 'integer', minimum: 0, maximum: 86400, nullable: true },
   },

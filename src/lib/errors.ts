@@ -42,6 +42,9 @@ export const ERROR_CODES = {
   },
   'volume.missing': { exit: 66, hint: 'create the source directory or correct -v' },
   'volume.refused': { exit: 77, hint: 'choose a directory or file that holds data only' },
+  'volume.exists': { exit: 73, hint: 'choose another name' },
+  'volume.in-use': { exit: 75, hint: 'remove the container first, see `iso-run ps -a`' },
+  'volume.invalid': { exit: 65, hint: undefined },
   'seccomp.invalid': { exit: 65, hint: 'give a profile in the OCI or Docker JSON format' },
   'controller.missing': {
     exit: 69,

@@ -35,9 +35,11 @@ function recordLimits({ rates, swap, ...limits }: Limits): { [key: string]: Json
 }
 
 /** What other commands need of the options of the run. */
-function recordOptions({ labels, stop }: ContainerSpec): { [key: string]: JsonTemplate } {
+function recordOptions({ labels, stop, volumes }: ContainerSpec): { [key: string]: JsonTemplate } {
   const members = labels.map(({ name, index }) => [name, { value: `label.${index}` }] as const);
+  const names = volumes.flatMap(({ named }) => named?.name ?? []);
   return {
+    ...(names.length === 0 ? {} : { volumes: { list: names, given: false } }),
     ...(members.length === 0 ? {} : { labels: { members } }),
     ...(stop.signal === undefined ? {} : { stopSignal: stop.signal }),
     ...(stop.timeout === undefined ? {} : { stopTimeout: stop.timeout }),
@@ -149,6 +151,13 @@ function compileRemoval(books: Books, stage: 'exited' | 'failed', origin: string
   if (books.labels) add(stage, origin, 'release', pairsOf(books), { argument: 'label-index' });
 }
 
+/** Volumes of this container alone go with it. */
+function compileOwnVolumes({ volumes }: ContainerSpec, stage: 'exited' | 'failed', add: Add): void {
+  for (const { index, named, origin } of volumes) {
+    if (named?.own) add(stage, origin, 'remove', { argument: `volume-home.${index}` });
+  }
+}
+
 /** After a payload that ran; and after a launch that did not come so far, which leaves nothing. */
 export function compileEnd(spec: ContainerSpec, books: Books, add: Add): void {
   const state = {
@@ -158,6 +167,7 @@ export function compileEnd(spec: ContainerSpec, books: Books, add: Add): void {
     exitCode: { number: 'exit-code' },
     oomKilled: { number: 'oom-killed' },
   } as JsonTemplate;
+  if (spec.remove) compileOwnVolumes(spec, 'exited', add);
   if (spec.remove) compileRemoval(books, 'exited', '--rm', add);
   else add('exited', ORIGIN, 'write-file', STATE, 0o600, jsonComposition(state));
   const message: JsonTemplate = {
@@ -167,6 +177,7 @@ export function compileEnd(spec: ContainerSpec, books: Books, add: Add): void {
   const ended = lifecycleEvent(books, { action: 'container.exit', outcome: { value: 'outcome' }, message, details });
   add('exited', 'audit trail', 'append-line', books.spool, 0o600, jsonComposition(ended));
   if (spec.controllers.length > 0) add('exited', 'cgroup', 'cgroup-remove', { argument: 'scope' });
+  compileOwnVolumes(spec, 'failed', add);
   compileRemoval(books, 'failed', ORIGIN, add);
   if (spec.controllers.length > 0) add('failed', 'cgroup', 'cgroup-remove', { argument: 'scope' });
 }

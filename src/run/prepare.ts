@@ -25,11 +25,13 @@ import { compilePlan } from './compile-plan.js';
 import { readLayerFile } from './image-files.js';
 import { addGroups, type PayloadUser, resolveUser } from './image-user.js';
 import type { DeviceRate } from './limits.js';
+import type { NamedVolume } from './named-volumes.js';
+import type { Volume } from './options/volumes.js';
 import type { RunOptions } from './options.js';
 import { decideFilters } from './seccomp-filters.js';
 import { labelBase } from './selinux.js';
 import { type ContainerSpec, compileSpec, decideCapabilities, type SpecFacts } from './spec.js';
-import { bindVolume, protectedDirectories } from './volumes.js';
+import { type BoundVolume, bindNamed, bindVolume, protectedDirectories } from './volumes.js';
 
 /** What a plan was compiled from. */
 export interface RunSources {
@@ -150,6 +152,11 @@ function readSources(
   };
 }
 
+function bindOne(volume: Volume, hidden: readonly string[]): BoundVolume {
+  const facts = readVolume(volume.source);
+  return volume.named ? bindNamed(volume as NamedVolume, facts) : bindVolume(volume, facts, hidden);
+}
+
 /** @throws IsoError for anything that makes the run impossible; nothing has been created yet */
 export function prepareRun(options: RunOptions, policy: Policy): PreparedRun {
   const identity = readOwnIdentity();
@@ -164,7 +171,7 @@ export function prepareRun(options: RunOptions, policy: Policy): PreparedRun {
     layers,
     ids: identity.ids,
     user: readUser(options, image, layers, identity),
-    volumes: options.volumes.map((volume) => bindVolume(volume, readVolume(volume.source), hidden)),
+    volumes: options.volumes.map((volume) => bindOne(volume, hidden)),
     rates: readRates(options.throttles),
     seccomp: compileSeccomp(options, policy),
     ...(selinux === undefined ? {} : { selinux }),

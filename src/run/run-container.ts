@@ -1,7 +1,7 @@
 /** One container from start to end. The launcher keeps its books (compile-records.ts); what went wrong is told here. */
 import { existsSync, readFileSync } from 'node:fs';
 import { constants } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { readOwnIdentity } from '../facts/own-identity.js';
 import type { IsoError } from '../lib/errors.js';
 import { explainFailure, explainLoss } from '../sys/launcher/explain.js';
@@ -29,9 +29,10 @@ function runValues(prepared: PreparedRun, options: RunOptions): RunValues {
     ...(options.workdir === undefined ? [] : [['workdir', options.workdir] as const]),
     ...options.env.map((assignment, index) => [`env.${index}`, assignment] as const),
     ...options.labels.map(({ value }, index) => [`label.${index}`, value] as const),
-    ...prepared.spec.volumes.flatMap(({ index, source, identity }) => [
+    ...prepared.spec.volumes.flatMap(({ index, source, identity, named }) => [
       [`volume.${index}`, source] as const,
       [`volume-id.${index}`, identity] as const,
+      ...(named ? [[`volume-home.${index}`, dirname(source)] as const] : []),
     ]),
     ...options.command.map((word) => ['command', word] as const),
   ];

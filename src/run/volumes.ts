@@ -2,6 +2,7 @@
 import { posix } from 'node:path';
 import type { VolumeFacts } from '../facts/volumes.js';
 import { IsoError } from '../lib/errors.js';
+import type { NamedVolume } from './named-volumes.js';
 import type { Volume } from './options/volumes.js';
 
 export interface BoundVolume {
@@ -15,6 +16,8 @@ export interface BoundVolume {
   noExec: boolean;
   kind: 'directory' | 'file';
   relabel?: 'shared' | 'private';
+  /** A volume of the store by its name; `adopts` the owner of what it covers; `own` of this container alone. */
+  named?: { name: string; adopts: boolean; own: boolean };
   origin: string;
   /** Paths in the container to cover, because the source holds directories of the toolkit. */
   masks: string[];
@@ -36,6 +39,14 @@ export function protectedDirectories(home: string, uid: number): string[] {
 
 function refuse(volume: Volume, why: string): IsoError {
   return new IsoError('volume.refused', `cannot bind ${volume.source} into a container`, `${why} (${volume.origin})`);
+}
+
+/** Its place is the store's to say, so nobody may have put a link there; one that is not made yet is described alone. */
+export function bindNamed(volume: NamedVolume, facts: VolumeFacts | { missing: string }): BoundVolume {
+  const missing = 'missing' in facts;
+  if (!missing && (facts.realPath !== volume.source || facts.kind !== 'directory'))
+    throw refuse(volume, 'it is not the directory that was made for it');
+  return { ...volume, kind: 'directory', identity: missing ? '' : facts.identity, masks: [] };
 }
 
 /** `hidden` are real paths. @throws IsoError volume.missing, volume.refused */

@@ -76,13 +76,14 @@ export function compileFileSystems(spec: ContainerSpec, add: Add): void {
   if (spec.root.readOnly && spec.root.tmpfs) compileWritable(spec, add);
 }
 
-function compileVolume({ index, destination, kind, origin, masks, ...volume }: BoundVolume, add: Add): void {
+function compileVolume({ index, destination, kind, origin, masks, named, ...volume }: BoundVolume, add: Add): void {
   const attributes = [volume.readOnly ? ['ro'] : [], 'nosuid', 'nodev', volume.noExec ? ['noexec'] : []]
     .flat()
     .join(',');
   const [source, identity] = [{ argument: `volume.${index}` } as const, { argument: `volume-id.${index}` } as const];
   if (kind === 'directory') add('container', origin, 'mkdir', destination, 0o755);
   else add('container', origin, 'touch', destination, 0o644);
+  if (named?.adopts) add('container', origin, 'adopt', source, destination);
   add('container', origin, 'bind', source, destination, attributes, kind, identity);
   for (const path of masks) add('container', `${origin}: what no container may see`, 'mask', path);
 }

@@ -1,8 +1,8 @@
-/** `--mount type=bind|tmpfs,…`, and all mounts of a command line together. Pure. */
+/** `--mount type=bind|volume|tmpfs,…`, and all mounts of a command line together. Pure. */
 import { parseDestination } from './destination.js';
 import { refuse } from './refuse.js';
 import { makeTmpfs, parseTmpfs, type Tmpfs } from './tmpfs.js';
-import { parseSource, parseVolume, parseVolumeWords, type Volume } from './volumes.js';
+import { parseSource, parseVolume, type Volume } from './volumes.js';
 
 interface Caller {
   readonly cwd: string;
@@ -17,10 +17,10 @@ const ALIASES: Readonly<Record<string, string>> = {
 };
 const KEYS: Readonly<Record<string, readonly string[]>> = {
   bind: ['type', 'source', 'destination', 'readonly', 'relabel', 'bind-propagation'],
+  volume: ['type', 'source', 'destination', 'readonly', 'relabel'],
   tmpfs: ['type', 'destination', 'readonly', 'tmpfs-size', 'tmpfs-mode'],
 };
 const TYPES: Readonly<Record<string, string>> = {
-  volume: 'named volumes do not exist yet; give type=bind with a directory',
   image: 'an image is not mounted into another',
   devpts: 'the container has terminals of its own',
   ramfs: 'memory without a bound; use type=tmpfs',
@@ -48,9 +48,9 @@ function parseReadOnly(fields: ReadonlyMap<string, string>, option: string): str
   throw refuse(option, `readonly is true or false, not '${value}'`);
 }
 
-function parseType(fields: ReadonlyMap<string, string>, option: string): 'bind' | 'tmpfs' {
+function parseType(fields: ReadonlyMap<string, string>, option: string): 'bind' | 'volume' | 'tmpfs' {
   const type = fields.get('type') ?? 'volume';
-  if (type !== 'bind' && type !== 'tmpfs') {
+  if (type !== 'bind' && type !== 'volume' && type !== 'tmpfs') {
     throw refuse(
       option,
       Object.hasOwn(TYPES, type) ? `type=${type} is refused: ${TYPES[type]}` : `there is no type ${type}`,
@@ -68,6 +68,13 @@ function relabelWords(fields: ReadonlyMap<string, string>, option: string): stri
   throw refuse(option, `relabel is shared or private, not '${relabel}'`);
 }
 
+/** Whether it is allowed is said with the other words of a volume. */
+function propagationWords(fields: ReadonlyMap<string, string>, option: string): string[] {
+  const propagation = fields.get('bind-propagation') ?? 'rprivate';
+  if (/^r?(private|shared|slave|unbindable)$/.test(propagation)) return [propagation];
+  throw refuse(option, `there is no bind-propagation '${propagation}'`);
+}
+
 function parseMount(text: string, caller: Caller, index: number): Volume | Tmpfs {
   const origin = `--mount ${text}`;
   const fields = parseFields(text, origin);
@@ -81,15 +88,12 @@ function parseMount(text: string, caller: Caller, index: number): Volume | Tmpfs
     return makeTmpfs(destination, [...readOnly, ...settings], origin);
   }
   const source = fields.get('source') ?? '';
-  if (source === '') throw refuse(origin, 'the source is missing');
-  const words = [...readOnly, ...relabelWords(fields, origin), fields.get('bind-propagation') ?? 'rprivate'];
-  return {
-    index,
-    source: parseSource(source, caller, origin),
-    destination: parseDestination(destination, origin),
-    ...parseVolumeWords(words, origin),
-    origin,
-  };
+  if (type === 'bind' && source === '') throw refuse(origin, 'the source is missing');
+  const words = [...readOnly, ...relabelWords(fields, origin), ...propagationWords(fields, origin)];
+  const parsed = parseSource(source, words, caller, origin);
+  if ((parsed.named === undefined) !== (type === 'bind'))
+    throw refuse(origin, `type=bind has a path and type=volume a name, and '${source}' is the other`);
+  return { index, ...parsed, destination: parseDestination(destination, origin), origin };
 }
 
 export interface Mounts {

@@ -1,4 +1,4 @@
-/** `-v`: directories and files of the host, and where they are seen. Pure. */
+/** `-v`: directories and files of the host, or volumes by name, and where they are seen. Pure. */
 import { posix } from 'node:path';
 import { parseDestination } from './destination.js';
 import { refuse } from './refuse.js';
@@ -6,7 +6,10 @@ import { refuse } from './refuse.js';
 export interface Volume {
   /** Its number among the volumes of the command line. */
   index: number;
+  /** Empty until a volume of a name has been found (named-volumes.ts). */
   source: string;
+  /** A volume of the user's store; without a name, one of this container alone. */
+  named?: { name?: string; adopts: boolean };
   destination: string;
   readOnly: boolean;
   noExec: boolean;
@@ -34,7 +37,9 @@ const VOLUME_WORDS = [
 const PROPAGATION = 'a container whose mounts came and went with those of the host would not be closed off from it';
 /** Words of Podman's and Docker's that have no place here, and why. */
 const REFUSED: Readonly<Record<string, string>> = {
-  ...Object.fromEntries(['shared', 'rshared', 'slave', 'rslave', 'unbindable'].map((word) => [word, PROPAGATION])),
+  ...Object.fromEntries(
+    ['shared', 'rshared', 'slave', 'rslave', 'unbindable', 'runbindable'].map((word) => [word, PROPAGATION]),
+  ),
   ...Object.fromEntries(['suid', 'dev'].map((word) => [word, 'no volume has devices or set-id programs'])),
   U: 'files of the host do not change their owner for a container',
   O: 'a volume has no layer of its own; use :ro',
@@ -66,25 +71,50 @@ export function parseVolumeWords(
   return { readOnly: words.includes('ro'), noExec: words.includes('noexec'), ...relabelling(words) };
 }
 
-/** An absolute path of the host; a relative one counts from the caller's directory, as Podman reads it. */
-export function parseSource(text: string, caller: { readonly cwd: string }, option: string): string {
-  if (text.includes('\0')) throw refuse(option, 'the source holds a NUL byte');
-  if (!/^[./~]/.test(text) && !text.includes('/'))
-    throw refuse(option, 'a source must be a path; named volumes do not exist yet');
-  return text.startsWith('/') ? posix.normalize(text) : posix.resolve(caller.cwd, text);
+const isName = (text: string) => !/^[./~]/.test(text) && !text.includes('/');
+
+export function parseVolumeName(text: string, option: string): string {
+  if (/^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}$/.test(text)) return text;
+  throw refuse(
+    option,
+    `'${text}' is no name of a volume: it has letters, digits, _ . and -, and begins with a letter or digit`,
+  );
 }
 
-/** `SOURCE:DESTINATION[:ro]`. */
+/**
+ * A path of the host, where a relative one counts from the caller's directory, or the name of a volume. One that the
+ * toolkit made is the containers' own, so it is labelled for all of them unless it is for this one alone.
+ */
+export function parseSource(
+  text: string,
+  words: readonly string[],
+  caller: { readonly cwd: string },
+  option: string,
+): Pick<Volume, 'source' | 'named' | 'readOnly' | 'noExec' | 'relabel'> {
+  if (text.includes('\0')) throw refuse(option, 'the source holds a NUL byte');
+  if (isName(text)) {
+    const named = {
+      adopts: !words.includes('nocopy'),
+      ...(text === '' ? {} : { name: parseVolumeName(text, option) }),
+    };
+    const own = words.filter((word) => word !== 'nocopy');
+    return { source: '', named, relabel: 'shared', ...parseVolumeWords(own, option) };
+  }
+  const source = text.startsWith('/') ? posix.normalize(text) : posix.resolve(caller.cwd, text);
+  return { source, ...parseVolumeWords(words, option) };
+}
+
+/** `[SOURCE:]DESTINATION[:ro]`. */
 export function parseVolume(text: string, caller: { readonly cwd: string }, index = 0): Volume {
   const origin = `-v ${text}`;
-  const [source = '', destination = '', words = '', ...more] = text.split(':');
-  if (source === '' || destination === '' || more.length > 0)
-    throw refuse(origin, 'it is not SOURCE:DESTINATION[:OPTIONS]');
+  const [first = '', second, words = '', ...more] = text.split(':');
+  const [source, destination] = second === undefined ? ['', first] : [first, second];
+  if ((second !== undefined && source === '') || destination === '' || more.length > 0)
+    throw refuse(origin, 'it is not [SOURCE:]DESTINATION[:OPTIONS]');
   return {
     index,
-    source: parseSource(source, caller, origin),
+    ...parseSource(source, words === '' ? [] : words.split(','), caller, origin),
     destination: parseDestination(destination, origin),
-    ...parseVolumeWords(words === '' ? [] : words.split(','), origin),
     origin,
   };
 }

@@ -18,7 +18,12 @@ export interface RunArgument {
 
 /** Given with each run. */
 type GivenValue = 'id' | 'name' | 'short-id' | 'hostname' | 'workdir' | 'store' | 'plan';
-type NumberedValue = `env.${number}` | `label.${number}` | `volume.${number}` | `volume-id.${number}`;
+type NumberedValue =
+  | `env.${number}`
+  | `label.${number}`
+  | `volume.${number}`
+  | `volume-id.${number}`
+  | `volume-home.${number}`;
 /** Made by the launcher (native/values.c). */
 type MadeValue =
   | 'directory'
@@ -102,6 +107,8 @@ export interface OpArguments {
   touch: [path: string, mode: number];
   symlink: [target: string, path: string];
   bind: [source: Text, target: string, attributes: string, kind: 'directory' | 'file', identity: Text];
+  /** An empty directory of the host takes owner and mode of what it is to cover. */
+  adopt: [source: Text, target: string];
   device: [source: string, target: string, major: number, minor: number];
   mask: [path: string];
   readonly: [path: string];
@@ -170,6 +177,7 @@ export const OPS: { [Name in OpName]: readonly [args: string, ...stages: Stage[]
   touch: ['tn', 'container'],
   symlink: ['tt', 'container'],
   bind: ['ttttt', 'container'],
+  adopt: ['tt', 'container'],
   device: ['ttnn', 'container'],
   mask: ['t', 'container'],
   readonly: ['t', 'container'],

@@ -20,6 +20,11 @@ describe('--mount', () => {
     ]);
   });
 
+  it('is a volume by its name, or one without', () => {
+    expect(mount('src=data,dst=/b,ro').volumes).toMatchObject([{ named: { name: 'data' }, readOnly: true }]);
+    expect(mount('type=volume,dst=/b').volumes).toMatchObject([{ source: '', destination: '/b' }]);
+  });
+
   it('is a tmpfs', () => {
     expect(mount('type=tmpfs,dst=/t,tmpfs-size=1m,tmpfs-mode=700').tmpfs).toMatchObject([
       { destination: '/t', settings: 'size=1048576,mode=700', attributes: 'rw,nosuid,nodev,noexec' },
@@ -40,6 +45,8 @@ describe('--mount', () => {
     'type=bind,src=/a,dst=/b,ro=maybe',
     'type=bind,src=/a,dst=/b,bind-propagation=shared',
     'type=bind,src=/a,dst=/b,relabel=x',
+    'type=bind,src=/a,dst=/b,bind-propagation=Z',
+    'type=bind,src=/a,dst=/b,bind-propagation=runbindable',
     'type=bind,src=/a,dst=/proc/x',
     'type=bind,"src=/a,b",dst=/b',
     'type=tmpfs,src=/a,dst=/b',
@@ -47,6 +54,10 @@ describe('--mount', () => {
     'type=image,src=a,dst=/b',
     'type=constructor,dst=/b',
     'src=/a,dst=/b',
+    'type=bind,src=name,dst=/b',
+    'type=volume,src=/a,dst=/b',
+    'type=volume,src=a b,dst=/b',
+    'type=volume,src=a',
   ])('refuses %j', (text) => {
     expect(() => mount(text)).toThrow(refused);
   });

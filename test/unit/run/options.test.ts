@@ -18,12 +18,39 @@ describe('parseVolume', () => {
     expect(parseVolume('/a:/b/', { cwd: '/' })).toMatchObject({ source: '/a', destination: '/b', readOnly: false });
   });
 
-  it.each(['', ':', '/a', '/a:', ':/b', '/a:b', '/a:/', '/a:/..', '/a:/b:rw:x', '/a:/b:bogus', 'name:/b', '/a:/../..'])(
-    'refuses %j',
-    (text) => {
+  it.each([
+    '',
+    ':',
+    '/a:',
+    ':/b',
+    '/a:b',
+    '/a:/',
+    '/a:/..',
+    '/a:/b:rw:x',
+    '/a:/b:bogus',
+    'na me:/b',
+    'a',
+    '/',
+    '/a:/../..',
+  ])('refuses %j', (text) => {
+    expect(() => parseVolume(text, { cwd: '/' })).toThrow(expect.objectContaining({ code: 'usage.invalid' }));
+  });
+
+  it('takes a name for a volume of the store, and a destination alone for one without a name', () => {
+    expect(parseVolume('data:/b:ro', { cwd: '/' })).toMatchObject({
+      source: '',
+      named: { name: 'data', adopts: true },
+      readOnly: true,
+      relabel: 'shared',
+    });
+    expect(parseVolume('data:/b:Z,nocopy', { cwd: '/' })).toMatchObject({
+      named: { adopts: false },
+      relabel: 'private',
+    });
+    expect(parseVolume('/b', { cwd: '/' })).toMatchObject({ named: { adopts: true }, destination: '/b' });
+    for (const text of ['-a:/b', 'a:/proc', `${'a'.repeat(129)}:/b`, '/a:/b:nocopy'])
       expect(() => parseVolume(text, { cwd: '/' })).toThrow(expect.objectContaining({ code: 'usage.invalid' }));
-    },
-  );
+  });
 
   it('never lets a destination leave the root', () => {
     fc.assert(

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { bindVolume, isWithin, protectedDirectories } from '../../../src/run/volumes.js';
+import { bindNamed, bindVolume, isWithin, protectedDirectories } from '../../../src/run/volumes.js';
 
 const hidden = protectedDirectories('/home/a', 1000);
 const volume = (source: string) => ({
@@ -59,5 +59,21 @@ describe('bindVolume', () => {
     expect(isWithin('/a/bc', '/a/b')).toBe(false);
     expect(isWithin('/a/b/c', '/a/b')).toBe(true);
     expect(isWithin('/a', '/')).toBe(true);
+  });
+});
+
+describe('bindNamed', () => {
+  const named = { ...volume('/store/volumes/a/_data'), named: { name: 'a', adopts: true, own: false } };
+  it('binds what was made for it and nothing that stands in its place', () => {
+    expect(bindNamed(named, directory(named.source))).toMatchObject({
+      source: named.source,
+      identity: '1:2',
+      masks: [],
+    });
+    expect(() => bindNamed(named, directory('/home/a/.config/containers'))).toThrow(/not the directory/);
+    expect(() => bindNamed(named, { ...directory(named.source), kind: 'file' })).toThrow(/not the directory/);
+  });
+  it('describes one that is not made yet', () => {
+    expect(bindNamed(named, { missing: 'it does not exist' })).toMatchObject({ identity: '' });
   });
 });
