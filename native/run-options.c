@@ -50,6 +50,8 @@ static const struct option_row OPTIONS[] = {
     {"cap-add", 0, SHAPE},
     {"cap-drop", 0, SHAPE},
     {"security-opt", 0, SECURITY},
+    {"device", 0, COLD},
+    {"userns", 0, SHAPE},
     {"privileged", 0, COLD_FLAG},
     /* Mounts. */
     {"volume", 'v', VOLUME},

@@ -43,6 +43,8 @@ function addConfinementOptions(command: Command): Command {
     .option('--cap-add <name>', 'add a capability, or ALL', collect)
     .option('--cap-drop <name>', 'drop a capability, or ALL', collect)
     .option('--security-opt <name[=value]>', 'seccomp=FILE, no-new-privileges, label=disable', collect)
+    .option('--device <source[:target]>', 'a device that every user may open', collect)
+    .option('--userns <mode>', 'host: root of the container is the calling user', once)
     .option('--privileged', 'refused: add what the program needs');
 }
 

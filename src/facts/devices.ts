@@ -16,3 +16,25 @@ export function readBlockDevice(path: string): { numbers: string } | { why: stri
     return { why: asIsoError(error).why };
   }
 }
+
+export interface CharacterDevice {
+  /** Real path. */
+  path: string;
+  major: number;
+  minor: number;
+  mode: number;
+  uid: number;
+}
+
+/** A character device, or in words why it is none. */
+export function readCharacterDevice(path: string): CharacterDevice | { why: string } {
+  try {
+    const real = realpathSync(path);
+    const { rdev, mode, uid } = statSync(real, { bigint: true });
+    const numbers = { major: Number(majorOf(rdev)), minor: Number(minorOf(rdev)) };
+    if ((mode & 0o170000n) === 0o020000n) return { path: real, ...numbers, mode: Number(mode), uid: Number(uid) };
+    return { why: (mode & 0o170000n) === 0o060000n ? 'a disk is not given to a container' : 'it is no device' };
+  } catch (error) {
+    return { why: asIsoError(error).why };
+  }
+}

@@ -45,6 +45,7 @@ export const ERROR_CODES = {
   'volume.exists': { exit: 73, hint: 'choose another name' },
   'volume.in-use': { exit: 75, hint: 'remove the container first, see `iso-run ps -a`' },
   'volume.invalid': { exit: 65, hint: undefined },
+  'device.refused': { exit: 77, hint: 'see `ls -l` of the device' },
   'seccomp.invalid': { exit: 65, hint: 'give a profile in the OCI or Docker JSON format' },
   'controller.missing': {
     exit: 69,

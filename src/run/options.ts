@@ -1,4 +1,5 @@
 /** The options of `iso-run run` as typed text to values; every bound is checked here. Pure. */
+import { type Device, parseDevices } from './options/devices.js';
 import { parseEntrypoint } from './options/entrypoint.js';
 import { parseEnv, parseEnvFile } from './options/environment.js';
 import { type Label, parseLabel, parseLabelFile } from './options/labels.js';
@@ -20,7 +21,7 @@ import {
 } from './options/limits.js';
 import { type Mounts, parseMounts } from './options/mount.js';
 import { parseHostname, parseName, parseWorkdir } from './options/names.js';
-import { checkNetwork, checkPlatform, checkPull, parseReadOnlyTmpfs } from './options/offers.js';
+import { checkNetwork, checkPlatform, checkPull, checkUserns, parseReadOnlyTmpfs } from './options/offers.js';
 import { refuse } from './options/refuse.js';
 import { type HostAddress, parseHost, parseResolver, type Resolver } from './options/resolver.js';
 import { checkPrivileged, parseSecurity, type Security } from './options/security.js';
@@ -80,6 +81,8 @@ export interface RunFlags extends ThrottleFlags {
   platform?: string;
   securityOpt?: string[];
   privileged?: boolean;
+  device?: string[];
+  userns?: string;
 }
 
 /** What a command line depends on beside itself. */
@@ -146,6 +149,7 @@ export interface RunOptions extends Mounts {
   groups: string[];
   sysctls: Sysctl[];
   security: Security;
+  devices: Device[];
   /** With `readOnly`: file systems in memory where programs expect to write. */
   readOnlyTmpfs: boolean;
 }
@@ -183,6 +187,7 @@ function parsePayload(flags: RunFlags, { env, readText }: Caller) {
     ],
     ulimits: parseUlimits(flags.ulimit ?? []),
     sysctls: parseSysctls(flags.sysctl ?? []),
+    devices: parseDevices(flags.device ?? []),
     hosts: (flags.addHost ?? []).map(parseHost),
     groups: flags.groupAdd ?? [],
     security: parseSecurity(flags.securityOpt ?? [], readText),
@@ -218,6 +223,7 @@ export function parseRunOptions(image: string, command: string[], flags: RunFlag
   checkPull(flags.pull);
   checkPlatform(flags.platform, caller.arch);
   checkPrivileged(flags.privileged);
+  checkUserns(flags.userns);
   const resolver = parseResolver(flags);
   return {
     image,

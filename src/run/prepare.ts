@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { availableParallelism, release } from 'node:os';
 import { join } from 'node:path';
 import { TREE } from '../facts/container-record.js';
-import { readBlockDevice } from '../facts/devices.js';
+import { readBlockDevice, readCharacterDevice } from '../facts/devices.js';
 import { type OwnIdentity, readOwnIdentity } from '../facts/own-identity.js';
 import { INIT_PROGRAMS, type RunHostFacts, readRunHost, sessionDirectory } from '../facts/run-host.js';
 import { isKnownContext, readLaunchSelinux } from '../facts/selinux.js';
@@ -22,6 +22,7 @@ import { compileFilter } from '../sys/libseccomp.js';
 import { USER_SPOOL } from '../trail/record-event.js';
 import { compactFilter } from './compact-filter.js';
 import { compilePlan } from './compile-plan.js';
+import { bindDevice } from './devices.js';
 import { readLayerFile } from './image-files.js';
 import { addGroups, type PayloadUser, resolveUser } from './image-user.js';
 import type { DeviceRate } from './limits.js';
@@ -173,6 +174,7 @@ export function prepareRun(options: RunOptions, policy: Policy): PreparedRun {
     user: readUser(options, image, layers, identity),
     volumes: options.volumes.map((volume) => bindOne(volume, hidden)),
     rates: readRates(options.throttles),
+    devices: options.devices.map((device) => bindDevice(device, readCharacterDevice(device.source), identity.uid)),
     seccomp: compileSeccomp(options, policy),
     ...(selinux === undefined ? {} : { selinux }),
   });

@@ -3,7 +3,13 @@ import { asIsoError, type ErrorCode } from '../lib/errors.js';
 import { recordEvent } from '../trail/record-event.js';
 
 const RESOURCES: readonly ErrorCode[] = ['controller.missing', 'quota.near'];
-const RECORDED: readonly ErrorCode[] = [...RESOURCES, 'volume.refused', 'user.refused', 'permission.denied'];
+const RECORDED: readonly ErrorCode[] = [
+  ...RESOURCES,
+  'volume.refused',
+  'device.refused',
+  'user.refused',
+  'permission.denied',
+];
 
 /** Runs `prepare`; a refusal of the codes above is recorded and thrown on. */
 export async function recordRefusal<T>(image: string, prepare: () => Promise<T>): Promise<T> {

@@ -6,6 +6,7 @@ import type { IdMappings } from '../lib/id-mapping.js';
 import type { Policy } from '../policy/policy.js';
 import type { Text } from '../sys/launcher/ops.js';
 import { CAPABILITIES, parseCapability } from './capabilities.js';
+import type { BoundDevice } from './devices.js';
 import type { PayloadUser } from './image-user.js';
 import { type DeviceRate, decideLimits, type Limits } from './limits.js';
 import type { Label } from './options/labels.js';
@@ -55,6 +56,7 @@ export interface ContainerSpec {
   root: { layers: string[]; readOnly: boolean; tmpfs: boolean; driver: StorageDriver };
   volumes: BoundVolume[];
   tmpfs: Tmpfs[];
+  devices: BoundDevice[];
   /** Bytes of /dev/shm; 0 for no bound. */
   shmSize: number;
   sysctls: Sysctl[];
@@ -84,6 +86,7 @@ export interface SpecFacts {
   user: PayloadUser;
   volumes: BoundVolume[];
   rates: DeviceRate[];
+  devices: BoundDevice[];
   seccomp: { programs: FilterProgram[]; warning?: string };
   /** Undefined where SELinux is not enabled. */
   selinux?: LabelBase | { why: string; hint: string };
@@ -240,6 +243,7 @@ export function compileSpec(options: RunOptions, policy: Policy, facts: SpecFact
       driver,
     },
     volumes: facts.volumes,
+    devices: facts.devices,
     ids: facts.ids,
     seccomp: facts.seccomp.programs,
     limits,

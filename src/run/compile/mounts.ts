@@ -27,6 +27,9 @@ function compileDev(spec: ContainerSpec, add: Add): void {
   for (const [name, major, minor] of DEVICES) {
     add('container', '/dev', 'device', `/dev/${name}`, `/dev/${name}`, major, minor);
   }
+  for (const { source, target, major, minor, origin } of spec.devices) {
+    add('container', origin, 'device', source, target, major, minor);
+  }
   for (const [target, path] of DEVICE_LINKS) add('container', '/dev', 'symlink', target, path);
   mount('devpts', '/dev/pts', 'nosuid,noexec', `newinstance,ptmxmode=0666,mode=0620,gid=${TTY_GROUP}`);
   mount('tmpfs', '/dev/shm', 'nosuid,nodev,noexec', `mode=1777,size=${spec.shmSize}`);

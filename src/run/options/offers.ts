@@ -29,6 +29,16 @@ export function checkPlatform(text: string | undefined, arch: string): void {
   throw refuse(`--platform ${text}`, `programs of this host's processor alone are run, which is linux/${names[0]}`);
 }
 
+/** Why not the others: the kernel refuses a user id-mapped mounts, of an overlay too. */
+const OTHER_IDS = "the files of an image would have other owners than it says: a user may not map a mount's ids";
+
+/** `host` in the words of a rootless Podman: root of the container is the caller. */
+export function checkUserns(text: string | undefined): void {
+  if (text === undefined || text === 'host') return;
+  const isKnown = /^(keep-id|auto|nomap|private)([:=,].*)?$/s.test(text);
+  throw refuse(`--userns ${text}`, isKnown ? OTHER_IDS : 'it is host: root of the container is the calling user');
+}
+
 /** `true` unless it was asked for otherwise. */
 export function parseReadOnlyTmpfs(text: string | undefined): boolean {
   if (text === undefined || text === 'true') return true;

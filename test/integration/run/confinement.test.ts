@@ -133,3 +133,18 @@ describe('limits', () => {
     expect(await run('--device-read-bps', '/nowhere:1m', 'base', 'true')).toMatch(/no such file/);
   });
 });
+
+describe('devices of the host', () => {
+  it('are opened where they were asked to be', async () => {
+    const options = ['--device', '/dev/fuse', '--device', '/dev/fuse:/dev/sub/other:rw'];
+    const script = ': <>/dev/fuse && : <>/dev/sub/other && stat -c %t:%T /dev/sub/other';
+    expect(await run(...options, 'base', 'sh', '-c', script)).toBe('0: a:e5\n');
+  });
+
+  it('are not those of terminals, of disks, or of others', async () => {
+    expect(await run('--device', '/dev/ptmx:/dev/x', 'base', 'true')).toMatch(/terminal[\s\S]*code: device\.refused/);
+    expect(await run('--device', '/dev/nowhere', 'base', 'true')).toMatch(/no such file[\s\S]*code: device\.refused/);
+    expect(await run('--device', '/dev/null:/dev/zero', 'base', 'true')).toMatch(/of its own/);
+    expect(await run('--userns', 'keep-id', 'base', 'true')).toMatch(/owners/);
+  });
+});

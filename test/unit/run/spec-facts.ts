@@ -30,6 +30,7 @@ export function facts(over: Partial<SpecFacts> = {}): SpecFacts {
     user: { uid: 0, gid: 0, groups: [0], home: '/root' },
     volumes: [],
     rates: [],
+    devices: [],
     seccomp: { programs: [{ log: true, program: new Uint8Array(8) }] },
     ...over,
   };
