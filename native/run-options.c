@@ -42,6 +42,7 @@ static const struct option_row OPTIONS[] = {
     {"init", 0, FLAG},
     {"env", 'e', VARIABLE},
     {"env-file", 0, COLD},
+    {"secret", 0, COLD},
     {"workdir", 'w', WORKDIR},
     {"user", 'u', SHAPE},
     {"group-add", 0, SHAPE},

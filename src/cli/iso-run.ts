@@ -2,13 +2,13 @@
 import { isatty } from 'node:tty';
 import type { Command } from 'commander';
 import type { IsoError } from '../lib/errors.js';
-import type { Volume } from '../run/options/volumes.js';
-import type { RunFlags } from '../run/options.js';
+import type { RunFlags, RunOptions } from '../run/options.js';
 import type { PreparedRun } from '../run/prepare.js';
 import { registerControlCommands } from './iso-run-control.js';
 import { registerExecCommand } from './iso-run-exec.js';
 import { registerImageCommands } from './iso-run-image.js';
 import { registerLookCommands } from './iso-run-look.js';
+import { registerSecretCommands } from './iso-run-secret.js';
 import { registerVolumeCommands } from './iso-run-volume.js';
 import { createProgram, runMain } from './main.js';
 import { addRunOptions } from './run-options.js';
@@ -30,16 +30,19 @@ async function prepare(image: string, command: string[], flags: RunFlags) {
   };
   const parsed = parseRunOptions(image, command, flags, caller);
   const policy = await readPolicy();
-  const options = { ...parsed, volumes: await placeVolumes(parsed.volumes) };
+  const options = await placeStored(parsed);
   return { options, policy, prepared: prepareRun(options, policy) };
 }
 
-/** Most runs have no volume of a name, and need none of this. */
-async function placeVolumes(volumes: Volume[]): Promise<Volume[]> {
-  if (!volumes.some(({ named }) => named)) return volumes;
+/** Most runs have no volume of a name and no secret, and need none of this. */
+async function placeStored(options: RunOptions): Promise<RunOptions> {
+  if (options.secrets.length === 0 && !options.volumes.some(({ named }) => named)) return options;
   const { readOwnIdentity } = await import('../facts/own-identity.js');
-  const named = await import('../run/named-volumes.js');
-  return named.placeVolumes(readOwnIdentity(), volumes);
+  const { placeVolumes } = await import('../run/named-volumes.js');
+  const { placeSecrets } = await import('../run/secrets.js');
+  const identity = readOwnIdentity();
+  const placed = placeSecrets(identity, options);
+  return { ...placed, volumes: placeVolumes(identity, placed.volumes) };
 }
 
 async function makeVolumes(prepared: PreparedRun): Promise<PreparedRun> {
@@ -111,6 +114,7 @@ function register(program: Command): void {
   registerControlCommands(program);
   registerImageCommands(program);
   registerVolumeCommands(program);
+  registerSecretCommands(program);
   program.command('explain-launch', { hidden: true }).action(explainLaunch);
 }
 

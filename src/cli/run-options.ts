@@ -32,6 +32,7 @@ function addPayloadOptions(command: Command): Command {
     .option('--init', 'run a program as pid 1 that reaps and passes signals on')
     .option('-e, --env <name[=value]>', 'set an environment variable, or pass one on', collect)
     .option('--env-file <file>', 'environment variables, one a line', collect)
+    .option('--secret <name[,...]>', 'a secret as a file below /run/secrets, or with type=env as a variable', collect)
     .option('-w, --workdir <path>', 'working directory in the container', once)
     .option('-u, --user <user[:group]>', 'run as this user of the image', once)
     .option('--group-add <group>', 'add a group of the image', collect)

@@ -46,6 +46,8 @@ export const ERROR_CODES = {
   'volume.in-use': { exit: 75, hint: 'remove the container first, see `iso-run ps -a`' },
   'volume.invalid': { exit: 65, hint: undefined },
   'device.refused': { exit: 77, hint: 'see `ls -l` of the device' },
+  'secret.missing': { exit: 66, hint: 'see `iso-run secret ls`' },
+  'secret.exists': { exit: 73, hint: 'remove it first with `iso-run secret rm NAME`' },
   'seccomp.invalid': { exit: 65, hint: 'give a profile in the OCI or Docker JSON format' },
   'controller.missing': {
     exit: 69,

@@ -27,13 +27,9 @@ import type { Volume } from './options/volumes.js';
 import { listContainers, newContainerId } from './records.js';
 import { removeContainerDirectory } from './remove-container.js';
 import { MAX_VOLUME_RECORD_BYTES, type VolumeRecord } from './volume-record.js';
-import { type BoundVolume, bindNamed } from './volumes.js';
+import { type BoundVolume, bindStored, type StoredVolume } from './volumes.js';
 
 type Store = Pick<OwnIdentity, 'store'>;
-
-export interface NamedVolume extends Volume {
-  named: { name: string; adopts: boolean; own: boolean };
-}
 
 const volumesOf = ({ store }: Store) => join(store, 'volumes');
 const directoryOf = (store: Store, name: string) => join(volumesOf(store), name);
@@ -150,12 +146,13 @@ export async function createVolume(
 }
 
 /** The volumes of a command line with their places, which need not be there yet. */
-export function placeVolumes(store: Store, volumes: readonly Volume[]): Volume[] {
+export function placeVolumes(store: Store, volumes: readonly Volume[]): StoredVolume[] {
   return volumes.map((volume) => {
-    if (!volume.named) return volume;
-    const name = volume.named.name ?? newContainerId();
-    const named: NamedVolume['named'] = { ...volume.named, name, own: volume.named.name === undefined };
-    return { ...volume, source: contentOf(store, name), named };
+    const { named, ...rest } = volume;
+    if (!named) return rest;
+    const name = named.name ?? newContainerId();
+    const own = named.name === undefined;
+    return { ...rest, source: contentOf(store, name), named: { ...named, name, own } };
   });
 }
 
@@ -164,7 +161,7 @@ export async function makeVolumes(identity: OwnIdentity, volumes: readonly Bound
   const made: BoundVolume[] = [];
   for (const volume of volumes) {
     if (volume.named) await createVolume(identity, volume.named.name, { anonymous: volume.named.own });
-    made.push(volume.named ? bindNamed(volume as NamedVolume, readVolume(volume.source)) : volume);
+    made.push(volume.named ? bindStored(volume, readVolume(volume.source)) : volume);
   }
   return made;
 }

@@ -24,6 +24,7 @@ import { parseHostname, parseName, parseWorkdir } from './options/names.js';
 import { checkNetwork, checkPlatform, checkPull, checkUserns, parseReadOnlyTmpfs } from './options/offers.js';
 import { refuse } from './options/refuse.js';
 import { type HostAddress, parseHost, parseResolver, type Resolver } from './options/resolver.js';
+import { parseSecret, type Secret } from './options/secrets.js';
 import { checkPrivileged, parseSecurity, type Security } from './options/security.js';
 import { parseStopSignal, parseStopTimeout } from './options/stopping.js';
 import { parseSysctls, type Sysctl } from './options/sysctls.js';
@@ -83,6 +84,7 @@ export interface RunFlags extends ThrottleFlags {
   privileged?: boolean;
   device?: string[];
   userns?: string;
+  secret?: string[];
 }
 
 /** What a command line depends on beside itself. */
@@ -150,6 +152,7 @@ export interface RunOptions extends Mounts {
   sysctls: Sysctl[];
   security: Security;
   devices: Device[];
+  secrets: Secret[];
   /** With `readOnly`: file systems in memory where programs expect to write. */
   readOnlyTmpfs: boolean;
 }
@@ -188,6 +191,7 @@ function parsePayload(flags: RunFlags, { env, readText }: Caller) {
     ulimits: parseUlimits(flags.ulimit ?? []),
     sysctls: parseSysctls(flags.sysctl ?? []),
     devices: parseDevices(flags.device ?? []),
+    secrets: (flags.secret ?? []).map(parseSecret),
     hosts: (flags.addHost ?? []).map(parseHost),
     groups: flags.groupAdd ?? [],
     security: parseSecurity(flags.securityOpt ?? [], readText),

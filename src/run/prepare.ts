@@ -26,13 +26,12 @@ import { bindDevice } from './devices.js';
 import { readLayerFile } from './image-files.js';
 import { addGroups, type PayloadUser, resolveUser } from './image-user.js';
 import type { DeviceRate } from './limits.js';
-import type { NamedVolume } from './named-volumes.js';
 import type { Volume } from './options/volumes.js';
 import type { RunOptions } from './options.js';
 import { decideFilters } from './seccomp-filters.js';
 import { labelBase } from './selinux.js';
 import { type ContainerSpec, compileSpec, decideCapabilities, type SpecFacts } from './spec.js';
-import { type BoundVolume, bindNamed, bindVolume, protectedDirectories } from './volumes.js';
+import { type BoundVolume, bindStored, bindVolume, protectedDirectories, type StoredVolume } from './volumes.js';
 
 /** What a plan was compiled from. */
 export interface RunSources {
@@ -155,7 +154,7 @@ function readSources(
 
 function bindOne(volume: Volume, hidden: readonly string[]): BoundVolume {
   const facts = readVolume(volume.source);
-  return volume.named ? bindNamed(volume as NamedVolume, facts) : bindVolume(volume, facts, hidden);
+  return volume.named || volume.secret ? bindStored(volume as StoredVolume, facts) : bindVolume(volume, facts, hidden);
 }
 
 /** @throws IsoError for anything that makes the run impossible; nothing has been created yet */

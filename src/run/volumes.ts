@@ -2,8 +2,10 @@
 import { posix } from 'node:path';
 import type { VolumeFacts } from '../facts/volumes.js';
 import { IsoError } from '../lib/errors.js';
-import type { NamedVolume } from './named-volumes.js';
 import type { Volume } from './options/volumes.js';
+
+/** As the store has placed it. */
+export type StoredVolume = Omit<Volume, 'named'> & Pick<BoundVolume, 'named'>;
 
 export interface BoundVolume {
   /** Its number among the volumes of the command line. */
@@ -41,12 +43,16 @@ function refuse(volume: Volume, why: string): IsoError {
   return new IsoError('volume.refused', `cannot bind ${volume.source} into a container`, `${why} (${volume.origin})`);
 }
 
-/** Its place is the store's to say, so nobody may have put a link there; one that is not made yet is described alone. */
-export function bindNamed(volume: NamedVolume, facts: VolumeFacts | { missing: string }): BoundVolume {
-  const missing = 'missing' in facts;
-  if (!missing && (facts.realPath !== volume.source || facts.kind !== 'directory'))
-    throw refuse(volume, 'it is not the directory that was made for it');
-  return { ...volume, kind: 'directory', identity: missing ? '' : facts.identity, masks: [] };
+/**
+ * A volume by its name, or a secret. Its place is the store's to say, so nobody may have put a link there; one that is not
+ * made yet is described alone.
+ */
+export function bindStored(volume: StoredVolume, facts: VolumeFacts | { missing: string }): BoundVolume {
+  const kind = volume.secret ? 'file' : 'directory';
+  const { secret: _, ...bound } = volume;
+  if ('missing' in facts) return { ...bound, kind, identity: '', masks: [] };
+  if (facts.realPath !== volume.source || facts.kind !== kind) throw refuse(volume, 'it is not what was made for it');
+  return { ...bound, kind, identity: facts.identity, masks: [] };
 }
 
 /** `hidden` are real paths. @throws IsoError volume.missing, volume.refused */

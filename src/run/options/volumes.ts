@@ -10,6 +10,8 @@ export interface Volume {
   source: string;
   /** A volume of the user's store; without a name, one of this container alone. */
   named?: { name?: string; adopts: boolean };
+  /** A secret of the user's store. */
+  secret?: boolean;
   destination: string;
   readOnly: boolean;
   noExec: boolean;

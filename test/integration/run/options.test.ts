@@ -129,6 +129,54 @@ describe('names and the network', () => {
   });
 });
 
+describe('secrets', () => {
+  const iso = async (...args: string[]) => {
+    const { status, stdout, stderr } = await user.isoRun(args);
+    return `${status}: ${stdout}${stderr}`;
+  };
+
+  it('are files that any program of the container reads and none changes, or variables', async () => {
+    const file = join(user.scratch, 'secret');
+    writeFileSync(file, Buffer.from([0xff, 0x0a]));
+    expect(await iso('secret', 'create', 'key', file)).toBe('0: key\n');
+    expect((await user.isoRun(['secret', 'create', 'word', '-'], { input: Buffer.from('open sesame') })).stdout).toBe(
+      'word\n',
+    );
+    expect(await iso('secret', 'create', 'key', file)).toMatch(/code: secret\.exists/);
+    const script = 'od -An -tx1 /run/secrets/key; echo "$WORD, $B"; cat /w; echo x >>/w; rm /run/secrets/key';
+    const options = [
+      '--secret',
+      'key',
+      '--secret',
+      'word,type=env,target=WORD',
+      '--secret',
+      'word,target=/w',
+      '-e',
+      'B=2',
+    ];
+    const ran = user.run([front, 'run', '--rm', '--user', '1000', ...options, 'base', 'sh', '-c', script]);
+    expect(ran.stdout).toBe(' ff 0a\nopen sesame, 2\nopen sesame');
+    expect(ran.stderr).toMatch(/\/w: Permission denied[\s\S]*rm: /);
+    expect(sh('--secret', 'key', 'echo x >>/run/secrets/key')[0]).toMatch(/Read-only/);
+    const plan = await iso('plan', 'run', ...options, 'base', 'true');
+    expect(plan).toMatch(/\/run\/secrets\/key/);
+    expect(plan).not.toMatch(/sesame/);
+    expect(await iso('secret', 'inspect', 'key')).toMatch(/"Name": "key"/);
+    expect(await iso('secret', 'rm', 'key', 'word')).toBe('0: key\nword\n');
+    expect(await iso('secret', 'ls')).toBe('0: NAME  CREATED\n');
+  });
+
+  it('that are not there, or have no such place, are refused', async () => {
+    expect(fails('--secret', 'none')).toMatch(/code: secret\.missing/);
+    expect(await iso('secret', 'create', 'big', '/dev/zero')).toMatch(/larger than/);
+    expect(await iso('secret', 'create', '../x', '/dev/null')).toMatch(/code: usage\.invalid/);
+    expect(await iso('secret', 'create', 's', '/dev/null')).toBe('0: s\n');
+    expect(fails('--secret', 's,target=/x', '--tmpfs', '/x')).toMatch(/another volume/);
+    expect(fails('--secret', 's,target=/proc/x')).toMatch(/of its own/);
+    expect(fails('-v', `${user.store}/secrets/s:/x`)).toMatch(/code: volume\.refused/);
+  });
+});
+
 describe('the books', () => {
   it('hold labels and how the container is to be stopped', async () => {
     const options = [

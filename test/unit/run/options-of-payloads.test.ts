@@ -6,6 +6,7 @@ import { parseEnvFile } from '../../../src/run/options/environment.js';
 import { parseLabel, parseLabelFile } from '../../../src/run/options/labels.js';
 import { parseWorkdir } from '../../../src/run/options/names.js';
 import { parseHost, parseResolver } from '../../../src/run/options/resolver.js';
+import { parseSecret } from '../../../src/run/options/secrets.js';
 import { parseStopSignal, parseStopTimeout } from '../../../src/run/options/stopping.js';
 import { parseSysctls } from '../../../src/run/options/sysctls.js';
 import { parseUlimits } from '../../../src/run/options/ulimits.js';
@@ -197,5 +198,30 @@ describe('what this runtime has one of', () => {
     [{ label: Array.from({ length: 1001 }, () => 'a') }, /1000/],
   ])('and else refused: %j', (flags, why) => {
     expect(() => parse(flags)).toThrow(why);
+  });
+});
+
+describe('--secret', () => {
+  it('is a file or a variable', () => {
+    expect(parseSecret('a')).toMatchObject({ name: 'a', type: 'mount', target: '/run/secrets/a' });
+    expect(parseSecret('a,target=b/../c')).toMatchObject({ target: '/run/secrets/c' });
+    expect(parseSecret('a,type=mount,target=/x')).toMatchObject({ target: '/x' });
+    expect(parseSecret('a,type=env,target=B')).toMatchObject({ type: 'env', target: 'B' });
+  });
+  it.each([
+    '',
+    ',type=env',
+    '../a',
+    'a,type=x',
+    'a,type=env,type=env',
+    'a-b,type=env',
+    'a,type=env,target=B=C',
+    'a,target=../../..',
+    'a,target=/dev/x',
+    'a,mode=0400',
+    'a,bogus=1',
+    'a,',
+  ])('refuses %j', (text) => {
+    expect(() => parseSecret(text)).toThrow(refused);
   });
 });

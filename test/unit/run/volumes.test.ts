@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { bindNamed, bindVolume, isWithin, protectedDirectories } from '../../../src/run/volumes.js';
+import { bindStored, bindVolume, isWithin, protectedDirectories } from '../../../src/run/volumes.js';
 
 const hidden = protectedDirectories('/home/a', 1000);
 const volume = (source: string) => ({
@@ -62,18 +62,23 @@ describe('bindVolume', () => {
   });
 });
 
-describe('bindNamed', () => {
+describe('bindStored', () => {
   const named = { ...volume('/store/volumes/a/_data'), named: { name: 'a', adopts: true, own: false } };
   it('binds what was made for it and nothing that stands in its place', () => {
-    expect(bindNamed(named, directory(named.source))).toMatchObject({
+    expect(bindStored(named, directory(named.source))).toMatchObject({
       source: named.source,
       identity: '1:2',
       masks: [],
     });
-    expect(() => bindNamed(named, directory('/home/a/.config/containers'))).toThrow(/not the directory/);
-    expect(() => bindNamed(named, { ...directory(named.source), kind: 'file' })).toThrow(/not the directory/);
+    expect(() => bindStored(named, directory('/home/a/.config/containers'))).toThrow(/not what was made/);
+    expect(() => bindStored(named, { ...directory(named.source), kind: 'file' })).toThrow(/not what was made/);
+  });
+  it('binds a secret as a file', () => {
+    const secret = { ...volume('/store/secrets/a'), secret: true };
+    expect(bindStored(secret, { ...directory('/store/secrets/a'), kind: 'file' })).toMatchObject({ kind: 'file' });
+    expect(() => bindStored(secret, directory('/store/secrets/a'))).toThrow(/not what was made/);
   });
   it('describes one that is not made yet', () => {
-    expect(bindNamed(named, { missing: 'it does not exist' })).toMatchObject({ identity: '' });
+    expect(bindStored(named, { missing: 'it does not exist' })).toMatchObject({ identity: '' });
   });
 });
