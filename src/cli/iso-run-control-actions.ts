@@ -4,6 +4,7 @@ import { IsoError } from '../lib/errors.js';
 import { copyContainer } from '../run/copy-container.js';
 import { parseCopy } from '../run/copy-paths.js';
 import { killContainer, stopContainer } from '../run/end-container.js';
+import { removeOwnVolumes } from '../run/named-volumes.js';
 import { setPaused } from '../run/pause-container.js';
 import { type Container, listContainers } from '../run/records.js';
 import { removeContainer } from '../run/remove-container.js';
@@ -64,7 +65,10 @@ export function rename(reference: string, name: string): void {
 export async function remove(names: string[], flags: RemoveFlags): Promise<void> {
   const force = flags.force ?? false;
   const { identity, selected } = choose(names, flags, ({ running }) => force || !running);
-  await onEach(selected, (container) => removeContainer(identity, container, force));
+  await onEach(selected, async (container) => {
+    await removeContainer(identity, container, force);
+    if (flags.volumes) await removeOwnVolumes(identity, container.record.volumes ?? []);
+  });
 }
 
 export async function copy(source: string, destination: string): Promise<void> {

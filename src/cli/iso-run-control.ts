@@ -22,6 +22,7 @@ export interface WaitFlags extends SelectFlags {
 
 export interface RemoveFlags extends SelectFlags {
   force?: boolean;
+  volumes?: boolean;
 }
 
 const actions = () => import('./iso-run-control-actions.js');
@@ -70,5 +71,6 @@ export function registerControlCommands(program: Command): void {
   onContainers(program, 'rm', 'remove containers', 'all that ended; with --force all')
     .option('-i, --ignore', 'no error for a container that is not there')
     .option('-f, --force', 'end them first')
+    .option('-v, --volumes', 'also their volumes that have no name')
     .action(async (names: string[], flags: RemoveFlags) => (await actions()).remove(names, flags));
 }

@@ -194,3 +194,10 @@ export function unusedVolumes(identity: OwnIdentity, all: boolean): VolumeRecord
   const used = usedVolumes(identity);
   return listVolumes(identity).filter(({ name, anonymous }) => (all || anonymous) && !used.has(name));
 }
+
+/** Of these volumes, which a container had, the ones without a name that no other has. */
+export async function removeOwnVolumes(identity: OwnIdentity, names: readonly string[]): Promise<void> {
+  for (const { name } of unusedVolumes(identity, false)) {
+    if (names.includes(name)) await removeVolume(identity, name);
+  }
+}

@@ -83,6 +83,13 @@ describe('a volume without a name', () => {
     expect(readdirSync(folder())).toEqual([]);
   });
 
+  it('goes with its container where that is asked for, and one with a name does not', async () => {
+    await iso('run', '--name', 'both', '-v', '/d', '-v', 'named:/e', 'base', 'true');
+    expect(readdirSync(folder())).toHaveLength(2);
+    expect(await iso('rm', '--volumes', 'both')).toBe('0: both\n');
+    expect(await iso('volume', 'rm', ...readdirSync(folder()))).toBe('0: named\n');
+  });
+
   it('is not left by a run that came to nothing, and a plan makes none', async () => {
     expect(await iso('run', '--name', 'taken', 'base', 'true')).toBe('0: ');
     expect(await iso('run', '--name', 'taken', '-v', '/d', 'base', 'true')).toMatch(/code: container\.exists/);
