@@ -1,6 +1,6 @@
 /** What `iso-setup quota` does: call, print, choose the exit status. */
 import { IsoError } from '../lib/errors.js';
-import { formatTable } from '../lib/text.js';
+import { escapeControl, formatTable } from '../lib/text.js';
 import { formatSize } from '../lib/units.js';
 import { percentUsed } from '../setup/plan-sample.js';
 import { parseQuotaInodes, parseQuotaSize, type QuotaChange } from '../setup/plan-set-quota.js';
@@ -90,9 +90,12 @@ const NOT_STORED = 'iso-setup: the audit trail could not be written\n';
 
 async function sample(json: boolean): Promise<void> {
   const { sampleQuotas } = await import('../setup/sample-quota.js');
-  const { events, users, stored } = await sampleQuotas(Math.floor(Date.now() / 1000));
-  if (json) writeOut(`${JSON.stringify({ users, events })}\n`);
+  const { events, users, unread, stored } = await sampleQuotas(Math.floor(Date.now() / 1000));
+  if (json) writeOut(`${JSON.stringify({ users, unread, events })}\n`);
   else for (const { message } of events) writeOut(`${message}\n`);
+  // In the journal a quota that nobody looks at must not pass for one with room.
+  for (const { name, why } of unread)
+    process.stderr.write(`iso-setup: the quota of ${name} is not known: ${escapeControl(why)}\n`);
   if (!stored) process.stderr.write(NOT_STORED);
 }
 

@@ -21,6 +21,8 @@ export interface Sample {
   events: NewEvent[];
   /** Users whose quota could be read. */
   users: number;
+  /** The others, each with the reason. */
+  unread: { name: string; why: string }[];
   /** False when an event could not be stored: it is told again by the next sample. */
   stored: boolean;
 }
@@ -58,12 +60,15 @@ export async function sampleQuotas(now: number): Promise<Sample> {
   const policy = await readPolicy();
   const levels = parseLevels(readPlainFile(LEVELS_FILE)?.text);
   const before = formatLevels(levels);
-  const sample: Sample = { events: [], users: 0, stored: true };
-  for (const { target } of await readRecordedUsers()) {
-    if (!target) continue;
+  const sample: Sample = { events: [], users: 0, unread: [], stored: true };
+  for (const user of await readRecordedUsers()) {
+    if (!user.target) {
+      sample.unread.push({ name: user.name, why: user.why });
+      continue;
+    }
     sample.users += 1;
-    tell(target, policy.quota, levels, sample);
-    keepReserveOpen(target, now);
+    tell(user.target, policy.quota, levels, sample);
+    keepReserveOpen(user.target, now);
   }
   const after = formatLevels(levels);
   if (after !== before) {

@@ -23,6 +23,10 @@ echo "=== quota"
 bounded quota alice dead bob
 echo "=== all quotas"
 bounded quota
+echo "=== sample"
+printf 'iso-%s:%s\n' bob 100001 dead 100002 | tee /etc/projid >/var/lib/iso/projid
+bounded quota --sample
+rm /etc/projid /var/lib/iso/projid
 echo "=== status"
 bounded status
 echo "=== report"

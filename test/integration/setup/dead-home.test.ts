@@ -23,6 +23,14 @@ describe('a home that never answers', () => {
     }
   });
 
+  it('is told by the service that looks at quotas, as every quota that it cannot read', () => {
+    expect(parts.sample).toContain('iso-setup: the quota of bob is not known: home is on tmpfs, not XFS\n');
+    expect(parts.sample).toContain(
+      `iso-setup: the quota of dead is not known: cannot work in the home of dead: ${why}\n`,
+    );
+    expect(parts.sample).toMatch(/in time\n$/);
+  });
+
   it('is a fault in the status, in the report and beside the events', () => {
     expect(parts.status).toContain(`/home/dead: ${why}`);
     expect(parts.status).toMatch(/in time\n$/);
