@@ -1,5 +1,6 @@
 /** The options of `run`, defined once for `run` and `plan run`; native/run-options.c has the same table. */
 import { type Command, InvalidArgumentError } from 'commander';
+import { readBooleans } from './boolean-flags.js';
 
 export const collect = (value: string, list: string[] = []) => [...list, value];
 
@@ -97,5 +98,5 @@ export function addRunOptions(command: Command): Command {
     .passThroughOptions();
   const groups = [addContainerOptions, addPayloadOptions, addConfinementOptions, addMountOptions, addNetworkOptions];
   for (const add of [...groups, addLimitOptions]) add(command);
-  return command;
+  return readBooleans(command);
 }

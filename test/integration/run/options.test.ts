@@ -19,12 +19,21 @@ afterAll(() => user?.remove());
 
 /** Node needs gigabytes of addresses and cannot start in these. */
 const WITHOUT_NODE = ['prlimit', '--as=268435456', '--'];
-/** Twice: compiled by Node, and launched by the front from what Node kept. */
+function launch(before: readonly string[], args: readonly string[]): string {
+  const { status, stdout, stderr } = user.run([...before, front, 'run', '--rm', ...args]);
+  return `${status === 0 ? '' : `status ${status}: `}${stdout}${stderr}`;
+}
+
+/**
+ * Twice: compiled by Node, and launched by the front from what Node kept. Nothing is kept while somebody else on this
+ * machine makes accounts, so it is tried again.
+ */
 function runs(...args: string[]): string[] {
-  return [[], WITHOUT_NODE].map((before) => {
-    const { status, stdout, stderr } = user.run([...before, front, 'run', '--rm', ...args]);
-    return `${status === 0 ? '' : `status ${status}: `}${stdout}${stderr}`;
-  });
+  for (let tries = 0; ; tries += 1) {
+    const seen = [[], WITHOUT_NODE].map((before) => launch(before, args));
+    if (tries === 3 || !seen[1]?.includes('Fatal process OOM')) return seen;
+    user.run(['sleep', '2.1']);
+  }
 }
 const both = (text: string) => [text, text];
 const sh = (...args: string[]) => runs(...args.slice(0, -1), 'base', 'sh', '-c', args.at(-1) ?? '');
@@ -58,14 +67,12 @@ describe('the payload', () => {
   });
 
   it('gets variables of files, which make the run one of Node', () => {
-    const [path, labels] = ['env', 'labels'].map((name) => join(user.scratch, name));
-    writeFileSync(path ?? '', '# c\nA=from file\nB=1\n');
-    writeFileSync(labels ?? '', 'one=1\n');
+    const path = join(user.scratch, 'env');
+    const words = ['--env-file', path, '-e', 'B=2', '--rm=true', 'base', 'sh', '-c', 'echo $A $B'];
     for (const value of ['1', '2']) {
-      writeFileSync(path ?? '', `A=from file ${value}\nB=1\n`);
-      const [cold, warm] = sh('--env-file', path ?? '', '-e', 'B=2', 'echo $A $B');
-      expect(cold).toBe(`from file ${value} 2\n`);
-      expect(warm).not.toBe(cold);
+      writeFileSync(path, `# c\nA=from file ${value}\nB=1\n`);
+      expect(launch([], words)).toBe(`from file ${value} 2\n`);
+      expect(launch(WITHOUT_NODE, words)).toMatch(/Fatal process OOM/);
     }
     expect(fails('--env-file', '/nowhere')).toMatch(/cannot read \/nowhere\n.*no such file/);
     expect(fails('--env-file', '/dev/zero')).toMatch(/larger than/);
