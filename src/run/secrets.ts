@@ -1,5 +1,6 @@
 /** Secrets in the user's store: one file each, in a directory that is closed to others. */
 import {
+  chmodSync,
   closeSync,
   constants,
   existsSync,
@@ -63,11 +64,19 @@ export function findSecret(store: Store, name: string): SecretFacts {
   return { name, created: readSecret(store, name).created };
 }
 
+/** What is no secret, somebody else has put there. */
 export function listSecrets(store: Store): SecretFacts[] {
   if (!existsSync(folderOf(store))) return [];
   return readdirSync(folderOf(store))
     .sort()
-    .map((name) => findSecret(store, name));
+    .flatMap((name) => {
+      try {
+        return [findSecret(store, name)];
+      } catch (error) {
+        if (error instanceof IsoError && error.code === 'secret.missing') return [];
+        throw error;
+      }
+    });
 }
 
 function tell(action: 'secret.create' | 'secret.remove', name: string): void {
@@ -94,7 +103,8 @@ export async function createSecret(identity: OwnIdentity, name: string, content:
     mkdirSync(folderOf(identity), { recursive: true, mode: 0o700 });
     rmSync(fresh, { force: true });
     // For every user of a container; the directory keeps others of the host out.
-    writeFileSync(fresh, content, { mode: 0o444, flag: 'wx' });
+    writeFileSync(fresh, content, { mode: 0o400, flag: 'wx' });
+    chmodSync(fresh, 0o444);
     renameSync(fresh, fileOf(identity, name));
   });
   tell('secret.create', name);

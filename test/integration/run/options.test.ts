@@ -1,5 +1,5 @@
 /** Options of a run as its payload sees them; then the same shape by the front alone, which must see the same. */
-import { readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -145,7 +145,8 @@ describe('secrets', () => {
   it('are files that any program of the container reads and none changes, or variables', async () => {
     const file = join(user.scratch, 'secret');
     writeFileSync(file, Buffer.from([0xff, 0x0a]));
-    expect(await iso('secret', 'create', 'key', file)).toBe('0: key\n');
+    // Whatever the caller's umask is, every user of the container reads it.
+    user.sh(`umask 077; ${front} secret create key ${file}`);
     expect((await user.isoRun(['secret', 'create', 'word', '-'], { input: Buffer.from('open sesame') })).stdout).toBe(
       'word\n',
     );
@@ -170,6 +171,7 @@ describe('secrets', () => {
     expect(plan).not.toMatch(/sesame/);
     expect(await iso('secret', 'inspect', 'key')).toMatch(/"Name": "key"/);
     expect(await iso('secret', 'rm', 'key', 'word')).toBe('0: key\nword\n');
+    mkdirSync(join(user.store, 'secrets/odd'));
     expect(await iso('secret', 'ls')).toBe('0: NAME  CREATED\n');
   });
 
