@@ -28,9 +28,10 @@ import { addGroups, type PayloadUser, resolveUser } from './image-user.js';
 import type { DeviceRate } from './limits.js';
 import type { Volume } from './options/volumes.js';
 import type { RunOptions } from './options.js';
-import { decideFilters } from './seccomp-filters.js';
+import { decideFilters, type LoggedFilter } from './seccomp-filters.js';
 import { labelBase } from './selinux.js';
-import { type ContainerSpec, compileSpec, decideCapabilities, type SpecFacts } from './spec.js';
+import { type ContainerSpec, compileSpec, decideCapabilities, type FilterProgram, type SpecFacts } from './spec.js';
+import { filterKey, readStoredFilters } from './stored-filter.js';
 import { type BoundVolume, bindStored, bindVolume, protectedDirectories, type StoredVolume } from './volumes.js';
 
 /** What a plan was compiled from. */
@@ -52,8 +53,9 @@ export interface PreparedRun {
   /** Directory of the scope's cgroup, given the scope's name; undefined without delegation. */
   scopeParent?: string;
   runtimeDir?: string;
-  /** The directory of the user's session: its socket, and plans. */
+  /** The directory of the user's session: its socket, plans and the last filter. */
   session: string;
+  filter: { key: string; isStored: boolean };
   sources: RunSources;
   /** From this use of the tree's quota on, in percent, nothing is begun; 0 for never. */
   room: { refuse: number; home: string; tree: string };
@@ -77,18 +79,27 @@ export function constantsOf({ identity, image, digest, session, scopeParent }: P
 /** As many instructions as the kernel takes (linux/bpf_common.h, BPF_MAXINSNS). */
 const MAX_FILTER_BYTES = 4096 * 8;
 
-function compileSeccomp(options: RunOptions, policy: Policy): SpecFacts['seccomp'] {
-  const context = { arch: process.arch, capabilities: decideCapabilities(options, policy), kernel: release() };
-  const text = readFileSync(installed('templates/user/seccomp.json'), 'utf8');
-  const { filters, ...decision } = decideFilters(options.security, policy.run, text, context);
+function compileFilters(filters: readonly LoggedFilter[]): FilterProgram[] {
   const programs = filters.map(({ log, own, filter }) => {
     const program = compileFilter(filter);
     return { log, program: log && !own ? compactFilter(program) : program };
   });
   const large = programs.find(({ program }) => program.length > MAX_FILTER_BYTES);
-  if (!large) return { programs, ...decision };
+  if (!large) return programs;
   const why = `it makes ${large.program.length / 8} instructions, and the kernel takes ${MAX_FILTER_BYTES / 8}`;
   throw new IsoError('seccomp.invalid', 'cannot use the seccomp profile', why);
+}
+
+function prepareSeccomp(session: string, options: RunOptions, policy: Policy) {
+  const context = { arch: process.arch, capabilities: decideCapabilities(options, policy), kernel: release() };
+  const text = readFileSync(installed('templates/user/seccomp.json'), 'utf8');
+  const { filters, ...decision } = decideFilters(options.security, policy.run, text, context);
+  const key = filterKey(filters);
+  const stored = readStoredFilters(session, key, filters.length);
+  return {
+    facts: { programs: stored ?? compileFilters(filters), ...decision },
+    filter: { key, isStored: stored !== undefined },
+  };
 }
 
 /** @throws IsoError usage.invalid */
@@ -165,6 +176,9 @@ export function prepareRun(options: RunOptions, policy: Policy): PreparedRun {
   const host = readRunHost(identity.uid, availableParallelism());
   const hidden = protectedDirectories(identity.home, identity.uid).map(realPathOf);
   const selinux = readSelinux(identity);
+  const tree = join(identity.home, TREE);
+  const session = sessionDirectory(identity.home, host.runtimeDir);
+  const seccomp = prepareSeccomp(session, options, policy);
   const spec = compileSpec(options, policy, {
     host,
     image,
@@ -174,7 +188,7 @@ export function prepareRun(options: RunOptions, policy: Policy): PreparedRun {
     volumes: options.volumes.map((volume) => bindOne(volume, hidden)),
     rates: readRates(options.throttles),
     devices: options.devices.map((device) => bindDevice(device, readCharacterDevice(device.source), identity.uid)),
-    seccomp: compileSeccomp(options, policy),
+    seccomp: seccomp.facts,
     ...(selinux === undefined ? {} : { selinux }),
   });
   const { mount, manager } = host.cgroup;
@@ -186,7 +200,6 @@ export function prepareRun(options: RunOptions, policy: Policy): PreparedRun {
     image: image.name,
     ...(labels ? { labels } : {}),
   });
-  const tree = join(identity.home, TREE);
   return {
     identity,
     image,
@@ -195,7 +208,8 @@ export function prepareRun(options: RunOptions, policy: Policy): PreparedRun {
     digest: planDigest(plan),
     ...(spec.controllers.length > 0 && mount !== undefined ? { scopeParent: `${mount}${manager}/iso.slice` } : {}),
     ...(host.runtimeDir === undefined ? {} : { runtimeDir: host.runtimeDir }),
-    session: sessionDirectory(identity.home, host.runtimeDir),
+    session,
+    filter: seccomp.filter,
     sources: readSources(identity, image, layers, host, hidden),
     room: { refuse: policy.quota.refuse, home: identity.home, tree },
   };

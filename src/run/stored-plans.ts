@@ -2,33 +2,20 @@
  * Compiled plans for the native front, which launches a run of the same shape without starting Node. The format is told in
  * native/entry.h. An entry holds as long as everything that it was compiled from is as it was, which the front looks at.
  */
-import { chmodSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { hasErrno } from '../lib/errors.js';
 import { encodePlan } from '../sys/launcher/encode.js';
 import type { LaunchPlan, RunValues } from '../sys/launcher/ops.js';
 import { encodeTokens } from '../sys/wire.js';
 import { constantsOf, type PreparedRun, type RunSources } from './prepare.js';
+import type { FilterProgram } from './spec.js';
+import { type Stamp, stampOf } from './stamp.js';
+import { encodeFilters, FILTER_FILE } from './stored-filter.js';
 
 /** A change within the resolution of a file system's clock could go unseen. */
 const SETTLED_NS = 2_000_000_000n;
 const MAX_ENTRIES = 256;
-
-interface Stamp {
-  text: string;
-  changed: bigint;
-}
-
-function stampOf(path: string): Stamp {
-  try {
-    const { dev, ino, size, mtimeNs, ctimeNs } = statSync(path, { bigint: true });
-    // A file's ctime is never older than its content: it changes with everything (inode(7)).
-    return { text: [dev, ino, size, mtimeNs, ctimeNs].join(':'), changed: ctimeNs };
-  } catch (error) {
-    if (hasErrno(error, 'ENOENT', 'ENOTDIR')) return { text: '-', changed: 0n };
-    throw error;
-  }
-}
 
 function readKernelText(path: string): string {
   try {
@@ -56,6 +43,8 @@ export interface Storable {
   constants: RunValues;
   /** The directory of the user's session. */
   session: string;
+  /** Filters that were compiled for it. */
+  filters?: { key: string; programs: FilterProgram[] };
 }
 
 function encodeEntry(key: string, storable: Storable, stamps: ReadonlyMap<string, Stamp>): Buffer {
@@ -88,6 +77,18 @@ function sweep(folder: string): void {
   for (const name of names) rmSync(join(folder, name), { force: true });
 }
 
+/** A reader sees the old one or the new one. */
+function replace(file: string, bytes: Buffer): void {
+  const fresh = `${file}.${process.pid}`;
+  try {
+    writeFileSync(fresh, bytes, { mode: 0o600, flag: 'wx' });
+    renameSync(fresh, file);
+  } catch (error) {
+    rmSync(fresh, { force: true });
+    throw error;
+  }
+}
+
 /**
  * Keeps a plan for the next launch with the same key, unless what it was compiled from is so young that a change could go
  * unseen. `since`: when the compilation began, in milliseconds. A plan that cannot be kept is no failure of the launch.
@@ -95,17 +96,15 @@ function sweep(folder: string): void {
 export function storePlan(key: string, storable: Storable, since: number): void {
   const stamps = collectStamps(storable.sources, BigInt(since) * 1_000_000n);
   if (!stamps) return;
-  const folder = join(storable.session, 'plans');
-  const file = join(folder, entryName(key));
-  const fresh = `${file}.${process.pid}`;
+  const { session, filters } = storable;
+  const folder = join(session, 'plans');
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
-    chmodSync(storable.session, 0o700);
+    chmodSync(session, 0o700);
     sweep(folder);
-    writeFileSync(fresh, encodeEntry(key, storable, stamps), { mode: 0o600, flag: 'wx' });
-    renameSync(fresh, file);
+    replace(join(folder, entryName(key)), encodeEntry(key, storable, stamps));
+    if (filters) replace(join(session, FILTER_FILE), encodeFilters(filters.key, filters.programs));
   } catch (error) {
-    rmSync(fresh, { force: true });
     if (!hasErrno(error, 'ENOSPC', 'EDQUOT', 'EROFS', 'EACCES', 'EPERM', 'EEXIST', 'ENOENT')) throw error;
   }
 }
@@ -113,5 +112,7 @@ export function storePlan(key: string, storable: Storable, since: number): void 
 /** The plan of a run, unless directories were hidden in its volumes: another volume could have others. */
 export function storeRun(key: string, prepared: PreparedRun, since: number): void {
   if (prepared.spec.volumes.some(({ masks }) => masks.length > 0)) return;
-  storePlan(key, { ...prepared, warnings: prepared.spec.warnings, constants: constantsOf(prepared) }, since);
+  const { filter, spec } = prepared;
+  const filters = filter.isStored ? {} : { filters: { key: filter.key, programs: spec.seccomp } };
+  storePlan(key, { ...prepared, ...filters, warnings: spec.warnings, constants: constantsOf(prepared) }, since);
 }
