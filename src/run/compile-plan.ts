@@ -42,7 +42,8 @@ function compileStorage(spec: ContainerSpec, add: Add): void {
   if (spec.root.driver === 'overlay') {
     add('session', origin, 'overlay', lower, upper, work, merged, 'userxattr', fileLabel(spec));
   } else {
-    add('session', origin, 'fuse-overlayfs', '/usr/bin/fuse-overlayfs', lower, upper, work, merged, '');
+    // A directory has one link, as one of the kernel's overlay that two layers have: to count them it would read its entries.
+    add('session', origin, 'fuse-overlayfs', '/usr/bin/fuse-overlayfs', lower, upper, work, merged, 'static_nlink');
   }
 }
 
