@@ -54,6 +54,8 @@ export function planTree(busybox: string, version: string, applets: readonly str
     { kind: 'file', path: 'etc/passwd', mode: 0o644, text: text(PASSWD) },
     { kind: 'file', path: 'etc/group', mode: 0o644, text: text(GROUP) },
     { kind: 'file', path: 'etc/hosts', mode: 0o644, text: text(HOSTS) },
+    // Every container has its own mounted here: a launch need not make the place.
+    { kind: 'file', path: 'etc/hostname', mode: 0o644, text: '' },
     { kind: 'file', path: 'etc/resolv.conf', mode: 0o644, text: '' },
     { kind: 'file', path: 'etc/shells', mode: 0o644, text: text(['/bin/sh']) },
     { kind: 'file', path: 'etc/os-release', mode: 0o644, text: osRelease(version) },
