@@ -17,6 +17,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include "peer.h"
 #include "run-values.h"
@@ -62,6 +63,7 @@ static int take_bounds(const struct session_request *request) {
     if (limit.rlim_max > now.rlim_max && i != RLIMIT_NOFILE) return -EPERM;
     if (limit.rlim_max > now.rlim_max) limit.rlim_max = now.rlim_max;
     if (limit.rlim_cur > limit.rlim_max) limit.rlim_cur = limit.rlim_max;
+    if (limit.rlim_cur == now.rlim_cur && limit.rlim_max == now.rlim_max) continue;
     if (setrlimit((__rlimit_resource_t)i, &limit) < 0) return -errno;
   }
   /* A session that was begun by a nicer process cannot serve this caller. */
@@ -173,6 +175,8 @@ int main(int argc, char **argv) {
   static struct session session;
   session = (struct session){.rules = {.label = argv[1]}, .cgroup = argv[2], .maps = {argv[3], argv[4]}};
   prctl(PR_SET_NAME, "iso-session");
+  /* Once for all launches: each would read /etc/localtime before its first date. */
+  tzset();
   /* Without a keeper nobody would start the next one or adopt what this one leaves. */
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   prctl(PR_SET_DUMPABLE, 0);

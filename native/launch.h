@@ -43,8 +43,11 @@ struct launch {
 struct stage_state {
   struct launch *launch;
   enum role role;
+  enum stage stage;
   int root_fd;     /* the container's root file system: every path of an image is resolved beneath it */
   int program_fd;  /* what is executed in place of a file of the container; -1 for none */
+  int null_fd;     /* what covers masked files, and directories; -1 before the first */
+  int empty_fd;
   uint32_t detail; /* a failed op's number for the report, such as a helper's wait status */
   const char *argv[LAUNCH_MAX_STRINGS + 1];
   unsigned argc;

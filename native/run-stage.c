@@ -90,11 +90,12 @@ static int set_now(struct values *values) {
 void stage_state_init(struct stage_state *state, struct launch *launch, enum role role) {
   state->launch = launch;
   state->role = role;
-  state->root_fd = state->program_fd = -1;
+  state->root_fd = state->program_fd = state->null_fd = state->empty_fd = -1;
 }
 
 int run_stage(struct stage_state *state, enum stage stage) {
   struct plan *plan = &state->launch->plan;
+  state->stage = stage;
   if (plan->count[stage] == 0) return 0;
   if (stage != STAGE_SESSION && stage != STAGE_CONTAINER && set_now(&plan->values)) return -ENOMEM;
   for (unsigned i = 0; i < plan->count[stage]; i++) {

@@ -103,17 +103,23 @@ static int clone_null(struct stage_state *state) {
   return clone_mount(null_fd, MOUNT_ATTR_RDONLY);
 }
 
-/* A path that this kernel does not have needs no mask (runtime-spec, maskedPaths). */
+/* A path that this kernel does not have needs no mask (runtime-spec, maskedPaths). The first file and the first directory get
+ * a mount that is made, the others copies of it: a file system each would cost more than all else here. */
 int op_mask(struct stage_state *state, const struct op *op) {
   autoclose int target_fd = open_in_root(state->root_fd, op->arg[0].text, O_PATH, RESOLVE_NO_SYMLINKS);
   if (target_fd == -ENOENT) return 0;
   if (target_fd < 0) return target_fd;
   struct stat stat;
   if (fstat(target_fd, &stat) < 0) return -errno;
+  bool directory = S_ISDIR(stat.st_mode);
+  int *cover_fd = directory ? &state->empty_fd : &state->null_fd;
+  if (*cover_fd >= 0) {
+    autoclose int copy_fd = clone_mount(*cover_fd, 0);
+    return copy_fd < 0 ? copy_fd : attach_mount(copy_fd, target_fd);
+  }
   uint64_t attributes = MOUNTING | MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOEXEC;
-  autoclose int mount_fd =
-      S_ISDIR(stat.st_mode) ? create_mount("tmpfs", "mode=0000,size=4k", "", attributes) : clone_null(state);
-  return mount_fd < 0 ? mount_fd : attach_mount(mount_fd, target_fd);
+  *cover_fd = directory ? create_mount("tmpfs", "mode=0000,size=4k", "", attributes) : clone_null(state);
+  return *cover_fd < 0 ? *cover_fd : attach_mount(*cover_fd, target_fd);
 }
 
 static int readonly_root(struct stage_state *state) {

@@ -38,21 +38,31 @@ static int open_or_make(int root_fd, int parent_fd, const char *prefix, const ch
   return open_in_root(root_fd, prefix, O_PATH | O_DIRECTORY, 0);
 }
 
-int open_parent_in_root(int root_fd, const char *path, const char **ret_name) {
-  char prefix[PATH_MAX];
-  if (strlen(path) >= sizeof prefix || path[0] != '/' || !path[1]) return -EINVAL;
-  strcpy(prefix, path);
+/* The parents of a path, each made where it is absent. */
+static int make_parents(int root_fd, char *path) {
   int parent_fd = open_in_root(root_fd, "/", O_PATH | O_DIRECTORY, 0);
-  char *name = prefix + 1;
+  char *name = path + 1;
   for (char *slash = strchr(name, '/'); parent_fd >= 0 && slash; name = slash + 1, slash = strchr(name, '/')) {
     *slash = 0;
-    int next_fd = open_or_make(root_fd, parent_fd, prefix, name);
+    int next_fd = open_or_make(root_fd, parent_fd, path, name);
     close(parent_fd);
     parent_fd = next_fd;
     *slash = '/';
   }
-  *ret_name = path + (name - prefix);
   return parent_fd;
+}
+
+int open_parent_in_root(int root_fd, const char *path, const char **ret_name) {
+  char copy[PATH_MAX];
+  if (strlen(path) >= sizeof copy || path[0] != '/' || !path[1]) return -EINVAL;
+  strcpy(copy, path);
+  char *last = strrchr(copy, '/');
+  *ret_name = path + (last + 1 - copy);
+  /* Nearly always it is there. */
+  *last = 0;
+  int parent_fd = open_in_root(root_fd, last == copy ? "/" : copy, O_PATH | O_DIRECTORY, 0);
+  *last = '/';
+  return parent_fd == -ENOENT ? make_parents(root_fd, copy) : parent_fd;
 }
 
 int clone_mount(int path_fd, uint64_t attributes) {

@@ -91,6 +91,13 @@ int op_keep_launch(struct stage_state *state, const struct op *op) {
   return fd < 0 ? -errno : write_whole(fd, (const char *)plan->bytes, plan->size);
 }
 
+/* What is renamed over another file ext4 writes out at once, so that a power cut leaves one of both; and whoever removes it
+ * waits for the disk. What a running container says of itself means nothing after a power cut, and changes places instead. */
+static int put_in_place(const char *fresh, const char *path, bool lasting) {
+  if (!lasting && renameat2(AT_FDCWD, fresh, AT_FDCWD, path, RENAME_EXCHANGE) == 0) return unlink(fresh) < 0 ? -errno : 0;
+  return rename(fresh, path) < 0 ? -errno : 0;
+}
+
 /* write-file PATH MODE CONTENT: a reader sees the old one or the new one. */
 int op_write_file(struct stage_state *state, const struct op *op) {
   char fresh[4096], *text = NULL;
@@ -101,7 +108,7 @@ int op_write_file(struct stage_state *state, const struct op *op) {
   int flags = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC;
   autoclose int fd = open(fresh, flags, (mode_t)op->arg[1].number);
   error = fd < 0 ? -errno : write_whole(fd, text, strlen(text));
-  if (!error && rename(fresh, op->arg[0].text) < 0) error = -errno;
+  if (!error) error = put_in_place(fresh, op->arg[0].text, state->stage != STAGE_STARTED);
   free(text);
   return error;
 }
