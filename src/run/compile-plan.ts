@@ -55,15 +55,15 @@ function compileSysctls({ sysctls }: ContainerSpec, of: Sysctl['owner'], stage: 
 }
 
 function compileSession(spec: ContainerSpec, add: Add): void {
-  if (spec.controllers.length > 0) {
-    add('session', 'cgroup', 'cgroup-write', { argument: 'storage' }, 'cgroup.procs', '0');
-  }
+  // Only a program that serves the files has use for it, and a move can wait for the whole machine (cgroup_attach_lock).
+  const hasStorage = spec.controllers.length > 0 && spec.root.driver === 'fuse-overlayfs';
+  if (hasStorage) add('session', 'cgroup', 'cgroup-write', { argument: 'storage' }, 'cgroup.procs', '0');
   add('session', 'mount namespace', 'propagation', 'private');
   add('session', 'no network', 'namespace', 'network');
   add('session', 'no network', 'loopback');
   compileSysctls(spec, 'network', 'session', add);
   compileStorage(spec, add);
-  if (spec.controllers.length > 0) {
+  if (hasStorage) {
     // Out again: when the container reaches its memory limit it dies as a whole, and the session must tell of it.
     add('session', 'cgroup', 'cgroup-write', { argument: 'monitor' }, 'cgroup.procs', '0');
   }
