@@ -25,10 +25,10 @@ export function storeExec(key: string, { uid, store }: OwnIdentity, { record }: 
   const own = ['container.json', 'state.json', 'launch'].map((file) =>
     join(containerDirectory(store, record.id), file),
   );
-  const host = ['/etc/subuid', '/etc/subgid', '/etc/nsswitch.conf', `/run/user/${uid}/systemd/private`];
   const { cgroup } = made.spec;
   const sources = {
-    files: [...own, ...host, ...PROGRAMS.map(installed)],
+    // Not the files of subordinate ids: the container's were mapped when it was made.
+    files: [...own, `/run/user/${uid}/systemd/private`, ...PROGRAMS.map(installed)],
     texts: [
       '/proc/sys/kernel/random/boot_id',
       '/proc/self/attr/current',
