@@ -46,8 +46,13 @@ function exitCodeInSpool(home: string, id: string): number | undefined {
   const line = readSpoolTail(home)
     .split('\n')
     .findLast((one) => one.includes('"container.exit"') && one.includes(id));
-  const code: unknown = line === undefined ? undefined : JSON.parse(line).details?.exitCode;
-  return typeof code === 'number' ? code : undefined;
+  try {
+    const code: unknown = line === undefined ? undefined : JSON.parse(line).details?.exitCode;
+    return typeof code === 'number' ? code : undefined;
+  } catch {
+    // A line that was cut off tells nothing.
+    return undefined;
+  }
 }
 
 function isReached({ home, uid, store }: OwnIdentity, id: string, condition: Condition): boolean {
