@@ -27,6 +27,8 @@ export function parseInterval(text: string): number {
   throw new IsoError('usage.invalid', `cannot use --interval ${text}`, 'it is not a time such as 250ms or 2s');
 }
 
+const EVENT_MS = 2000;
+const EVENT_STEP_MS = 20;
 const TAIL_BYTES = parseSize('1m') ?? 0;
 
 /** The end of the user's spool of events: a container that was removed has told there how it ended. */
@@ -75,5 +77,11 @@ export async function waitForContainer(
   while (!isReached(identity, id, condition)) await sleep(intervalMs);
   const state = readState(identity.store, id);
   if (state) return state.exitCode ?? -1;
-  return exitCodeInSpool(identity.home, id) ?? -1;
+  // A container that is removed at its end is gone before its event is written.
+  for (let waited = 0; waited < EVENT_MS; waited += EVENT_STEP_MS) {
+    const code = exitCodeInSpool(identity.home, id);
+    if (code !== undefined) return code;
+    await sleep(EVENT_STEP_MS);
+  }
+  return -1;
 }
