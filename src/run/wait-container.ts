@@ -6,7 +6,7 @@ import type { OwnIdentity } from '../facts/own-identity.js';
 import { IsoError } from '../lib/errors.js';
 import { parseSize } from '../lib/units.js';
 import { USER_SPOOL } from '../trail/record-event.js';
-import { readState } from './container-state.js';
+import { readState, waitForBooks } from './container-state.js';
 import { type Container, listContainers } from './records.js';
 
 const CONDITIONS = ['created', 'running', 'exited', 'stopped', 'removed'] as const;
@@ -75,6 +75,8 @@ export async function waitForContainer(
   { condition, intervalMs }: { condition: Condition; intervalMs: number },
 ): Promise<number> {
   while (!isReached(identity, id, condition)) await sleep(intervalMs);
+  // Its process is gone before its monitor has written so.
+  if (condition === 'exited' || condition === 'stopped') await waitForBooks(identity.store, id);
   const state = readState(identity.store, id);
   if (state) return state.exitCode ?? -1;
   // A container that is removed at its end is gone before its event is written.
