@@ -32,7 +32,7 @@ static int open_null(struct stage_state *state) {
  * /dev/stdout, so they become its own. */
 static int install_stdio(struct stage_state *state, int null_fd, uid_t owner) {
   struct launch *launch = state->launch;
-  int from[3] = {launch->relay_stdin ? launch->pipe[0][0] : null_fd, launch->pipe[1][1], launch->pipe[2][1]};
+  int from[3] = {launch->relay_stdin ? launch->payload_end[0] : null_fd, launch->payload_end[1], launch->payload_end[2]};
   for (int stream = 0; stream < 3; stream++) {
     if (from[stream] != null_fd && fchown(from[stream], owner, (gid_t)-1) < 0) return -errno;
     if (dup2(from[stream], stream) < 0) return -errno;

@@ -155,9 +155,12 @@ static int find_plan(char **argv, read_function *read_options) {
 /* An end that the outer process had to report is that of a monitor which could not clean up after itself. */
 static bool went_well(void) {
   const struct status_record *exit = status_find(STATUS_EXIT);
-  return status_find(STATUS_READY) && exit && exit->role == ROLE_SESSION && !status_find(STATUS_FAIL) &&
-         !status_find(STATUS_LOST);
+  if (!status_find(STATUS_READY) || status_find(STATUS_FAIL) || status_find(STATUS_LOST)) return false;
+  return options.detach ? status_find(STATUS_DONE) != NULL : exit && exit->role == ROLE_SESSION;
 }
+
+/* Output that cannot be written is lost, which the caller must learn. */
+static int print_id(void) { return dprintf(1, "%s\n", values_get(&options.values, "id")) < 0 ? 125 : 0; }
 
 static int give(int fd, const void *bytes, size_t size) {
   int memory_fd = memfd_create("iso-explain", 0);
@@ -199,5 +202,6 @@ int front_run(const char *command, char **argv, char *const explain[]) {
   print_warnings();
   int status = launch_run(&the_launch, LAUNCH_SESSION);
   if (status == LAUNCH_UNDONE) return -1;
-  return went_well() ? status : explain_failure(status, explain);
+  if (!went_well()) return explain_failure(status, explain);
+  return options.detach ? print_id() : status;
 }

@@ -23,6 +23,7 @@
 #include "run-values.h"
 #include "session-client.h"
 #include "spare.h"
+#include "streams.h"
 #include "wire.h"
 
 #define IDLE_MS 30000
@@ -50,7 +51,7 @@ static int receive(int peer_fd, struct session_request *ret_request, int fds[SES
   *ret_count = (unsigned)((header->cmsg_len - CMSG_LEN(0)) / sizeof(int));
   memcpy(fds, CMSG_DATA(header), *ret_count * sizeof(int));
   if (ret_request->magic != SESSION_MAGIC || ret_request->version != SESSION_VERSION) return -EPROTO;
-  return *ret_count == 3u + (unsigned)__builtin_popcount(ret_request->streams) && ret_request->streams < 8 ? 0 : -EBADMSG;
+  return *ret_count == 3u + (unsigned)__builtin_popcount(ret_request->streams) && ret_request->streams < 16 ? 0 : -EBADMSG;
 }
 
 /* The caller's bounds, not the session's. */
@@ -88,14 +89,12 @@ static int check_network(const struct plan *plan, bool has_network) {
 }
 
 static void place_descriptors(struct launch *launch, const int *fds, uint32_t streams) {
-  const struct op *stdio = plan_find_host(&launch->plan, OP_STDIO);
-  launch->terminal = stdio && strncmp(stdio->arg[0].text + 1, "terminal", 8) == 0;
   launch->status[1] = fds[1];
   launch->control_container = fds[2];
   unsigned next = 3;
   for (int stream = 0; stream < 3; stream++)
-    if (streams & 1u << stream) launch->pipe[stream][stream > 0] = fds[next++];
-  launch->relay_stdin = streams & 1;
+    if (streams & 1u << stream) launch->payload_end[stream] = fds[next++];
+  if (streams & 1u << 3) launch->client[1] = fds[next++];
   launch->in_session = true;
 }
 
@@ -115,6 +114,8 @@ _Noreturn static void serve(const struct session *session, const struct spare_la
   if (!error && plan_joins(&launch.plan) != joins) error = -EINVAL;
   if (!error) error = check_maps(session, &launch.plan);
   if (!error) error = check_network(&launch.plan, launch.has_network);
+  if (!error) error = launch_read_mode(&launch);
+  if (!error) error = streams_read_mode(&launch);
   if (!error) error = take_bounds(&request);
   if (!error) error = set_run_values(&launch, session->cgroup);
   if (!error) error = values_set(&launch.plan.values, "session-cgroup", session->cgroup);

@@ -13,13 +13,21 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
-#include "ops/label.h"
 #include "run-stage.h"
 #include "run-values.h"
 #include "session-client.h"
+#include "streams.h"
 
 void launch_init(struct launch *launch) {
-  *launch = (struct launch){.pipe = {{-1, -1}, {-1, -1}, {-1, -1}},
+  *launch = (struct launch){.outer_end = {-1, -1, -1},
+                            .kept_end = {-1, -1, -1},
+                            .payload_end = {-1, -1, -1},
+                            .terminal_from = -1,
+                            .terminal_to = -1,
+                            .log = {.fd = -1},
+                            .listen_fd = -1,
+                            .client = {-1, -1},
+                            .hold_fd = -1,
                             .control_outer = -1,
                             .control_container = -1,
                             .monitor_fd = -1,
@@ -27,29 +35,16 @@ void launch_init(struct launch *launch) {
                             .ready = {-1, -1}};
 }
 
-/* Under SELinux a descriptor that the payload may not use becomes its null device at exec, and output is lost in silence. */
-static int label_pipes(struct launch *launch, const char *context) {
-  int error = 0;
-  for (int stream = 0; *context && stream < 3 && !error; stream++) {
-    /* A session was sent the payload's end alone; either end is the pipe. */
-    int fd = launch->pipe[stream][1] >= 0 ? launch->pipe[stream][1] : launch->pipe[stream][0];
-    if (fd >= 0) error = label_file(fd, context);
+int launch_read_mode(struct launch *launch) {
+  static const char *const modes[] = {[MODE_RUN] = "run", [MODE_DETACHED] = "detached", [MODE_CREATE] = "create", [MODE_START] = "start"};
+  const char *mode = values_get(&launch->plan.values, "mode");
+  for (unsigned i = 0; i < sizeof modes / sizeof *modes; i++) {
+    if (strcmp(mode ? mode : "run", modes[i]) != 0) continue;
+    launch->mode = (enum launch_mode)i;
+    return 0;
   }
-  return error;
+  return -EINVAL;
 }
-
-static int make_streams(struct launch *launch, const char *mode) {
-  launch->terminal = strncmp(mode, "terminal", 8) == 0;
-  launch->relay_stdin = strcmp(mode, "pipe") == 0 || strcmp(mode, "terminal") == 0;
-  if (launch->terminal) return strcmp(mode, "terminal") && strcmp(mode, "terminal-null") ? -EINVAL : 0;
-  if (!launch->relay_stdin && strcmp(mode, "null") != 0) return -EINVAL;
-  for (int stream = launch->relay_stdin ? 0 : 1; stream < 3; stream++)
-    if (pipe2(launch->pipe[stream], O_CLOEXEC) < 0) return -errno;
-  return 0;
-}
-
-/* The streams were made before any other op: the caller's process has to hold their other ends. */
-int op_stdio(struct stage_state *state, const struct op *op) { return label_pipes(state->launch, op->arg[1].text); }
 
 /* Starts newuidmap(1) or newgidmap(1): they are root's word on which ids the user may map. */
 static pid_t start_map_helper(const char *program, pid_t target, const char *map) {
@@ -88,10 +83,8 @@ int write_id_maps(const char *const program[2], const char *const map[2], pid_t 
 static void close_monitor_ends(struct launch *launch) {
   close_fd(&launch->control_container);
   close_fd(&launch->status[1]);
-  close_fd(&launch->pipe[0][0]);
-  close_fd(&launch->pipe[1][1]);
-  close_fd(&launch->pipe[2][1]);
-  launch->control_container = launch->status[1] = launch->pipe[0][0] = launch->pipe[1][1] = launch->pipe[2][1] = -1;
+  launch->control_container = launch->status[1] = -1;
+  streams_close_others(launch);
 }
 
 /* Of a direct launch; in a session the user namespace is there, and for what joins a container its own. */
@@ -127,8 +120,37 @@ static void close_channels(struct launch *launch) {
   close_fd(&launch->control_outer);
 }
 
+/* A container that is launched later: nothing of it needs the user's other ids. */
+static int create(struct stage_state *state) {
+  int error = run_stage(state, STAGE_CREATE);
+  if (!error) status_write(STATUS_DONE, ROLE_OUTER, 0, 0, 0);
+  else (void)run_stage(state, STAGE_DISCARD);
+  return error ? 125 : 0;
+}
+
+void run_failed_stages(struct stage_state *state) {
+  (void)run_stage(state, STAGE_FAILED);
+  /* One that was there before stays as it was. */
+  if (state->launch->mode != MODE_START) (void)run_stage(state, STAGE_DISCARD);
+}
+
 static int fail(const struct op *op, int error) {
   status_write(STATUS_FAIL, ROLE_OUTER, op ? op->index : 0, 0, -error);
+  return 125;
+}
+
+/* Every stage up to the monitor's own; then its end, or what it goes on without us with. */
+static int launch_directly(struct launch *launch) {
+  static struct stage_state state;
+  stage_state_init(&state, launch, ROLE_OUTER);
+  int error = set_run_values(launch, NULL);
+  if (error) return fail(NULL, error);
+  if (launch->mode == MODE_CREATE) return create(&state);
+  if (launch->mode != MODE_START) error = run_stage(&state, STAGE_CREATE);
+  if (!error) error = run_stage(&state, STAGE_HOST);
+  if (!error) return launch->monitor_pid > 0 ? relay_run(launch) : fail(NULL, -EINVAL);
+  if (launch->monitor_pid > 0) kill(launch->monitor_pid, SIGKILL);
+  run_failed_stages(&state);
   return 125;
 }
 
@@ -138,8 +160,11 @@ int launch_run(struct launch *launch, enum launch_way way) {
   sigprocmask(SIG_SETMASK, &all, NULL);
   umask(0);
   const struct op *stdio = plan_find_host(&launch->plan, OP_STDIO), *session = plan_find_host(&launch->plan, OP_SESSION);
-  if (!stdio) return fail(NULL, -EINVAL);
-  int error = make_streams(launch, stdio->arg[0].text + 1);
+  int error = launch_read_mode(launch);
+  if (!error) error = streams_read_mode(launch);
+  if (error) return fail(stdio, error);
+  if (launch->mode == MODE_CREATE) return launch_directly(launch);
+  error = streams_make(launch);
   if (!error) error = make_channels(launch);
   if (error) return fail(stdio, error);
   error = way == LAUNCH_DIRECT || !session ? -ENOENT : session_launch(launch, session->arg[1].text + 1, session->arg[3].text + 1);
@@ -156,13 +181,5 @@ int launch_run(struct launch *launch, enum launch_way way) {
     error = make_channels(launch);
     if (error) return fail(stdio, error);
   }
-  error = set_run_values(launch, NULL);
-  if (error) return fail(session, error);
-  static struct stage_state state;
-  stage_state_init(&state, launch, ROLE_OUTER);
-  error = run_stage(&state, STAGE_HOST);
-  if (!error) return launch->monitor_pid > 0 ? relay_run(launch) : fail(NULL, -EINVAL);
-  if (launch->monitor_pid > 0) kill(launch->monitor_pid, SIGKILL);
-  (void)run_stage(&state, STAGE_FAILED);
-  return 125;
+  return launch_directly(launch);
 }

@@ -14,6 +14,7 @@
 #include "cgroup-tree.h"
 #include "run-stage.h"
 #include "run-values.h"
+#include "supervise.h"
 
 int proc_pid(int pid_fd, pid_t *ret_pid) {
   char path[64], line[128];
@@ -66,10 +67,8 @@ int op_container(struct stage_state *state, const struct op *op) {
 
 /* Only the container may hold the payload's ends, or its streams would never end. */
 static void close_payload_ends(struct launch *launch) {
-  for (int stream = 0; stream < 3; stream++) {
-    close_fd(&launch->pipe[stream][0]);
-    close_fd(&launch->pipe[stream][1]);
-  }
+  for (int stream = 0; stream < 3; stream++) close_fd(&launch->payload_end[stream]);
+  close_fd(&launch->terminal_to);
   close_fd(&launch->control_container);
   close_fd(&launch->ready[1]);
 }
@@ -106,6 +105,15 @@ static void record_start(struct stage_state *state) {
   if (now) (void)values_set(values, "started-at", now);
 }
 
+/* Whoever launched a container that lives without him, and is not attached to it, has all he wanted. */
+static void let_go(struct launch *launch) {
+  if (!is_supervised(launch) || launch->client[1] >= 0) return;
+  status_write(STATUS_DONE, ROLE_SESSION, 0, 0, 0);
+  status_to(-1);
+  close_fd(&launch->status[1]);
+  launch->status[1] = -1;
+}
+
 /* From the container's start to its end; exit status. */
 static int watch_container(struct stage_state *state) {
   struct values *values = &state->launch->plan.values;
@@ -114,11 +122,13 @@ static int watch_container(struct stage_state *state) {
     int status = wait_for_container(state->container_pid);
     status_write(STATUS_EXIT, ROLE_SESSION, 0, (uint32_t)status, 0);
     (void)run_stage(state, STAGE_CLEANUP);
-    (void)run_stage(state, STAGE_FAILED);
+    run_failed_stages(state);
     return 125;
   }
   record_start(state);
-  int status = wait_for_container(state->container_pid);
+  let_go(state->launch);
+  int status = is_supervised(state->launch) ? supervise(state->launch, state->container_pid)
+                                            : wait_for_container(state->container_pid);
   int code = exit_code(status);
   status_write(STATUS_EXIT, ROLE_SESSION, 0, (uint32_t)status, 0);
   (void)run_stage(state, STAGE_CLEANUP);
@@ -134,8 +144,18 @@ static int run_set_up(struct stage_state *state) {
   struct launch *launch = state->launch;
   if (pipe2(launch->ready, O_CLOEXEC) < 0) return -errno;
   int error = 0;
-  if (launch->in_session) error = run_stage(state, STAGE_HOST);
+  if (launch->in_session && launch->mode != MODE_START) error = run_stage(state, STAGE_CREATE);
+  if (launch->in_session && !error) error = run_stage(state, STAGE_HOST);
   return error ? error : run_stage(state, STAGE_SESSION);
+}
+
+/* Nothing of a caller that will be gone: who waits for the end of his output must not wait for ours. */
+static void leave_caller(void) {
+  int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+  for (int fd = 0; fd < 3; fd++)
+    if (dup2(null_fd, fd) < 0) close(fd);
+  close(STATUS_FD);
+  if (chdir("/") < 0) _exit(125);
 }
 
 void monitor_main(struct launch *launch) {
@@ -147,12 +167,15 @@ void monitor_main(struct launch *launch) {
   status_to(launch->status[1]);
   close_fd(&launch->control_outer);
   close_fd(&launch->status[0]);
-  close_fd(&launch->pipe[0][1]);
-  close_fd(&launch->pipe[1][0]);
-  close_fd(&launch->pipe[2][0]);
-  launch->control_outer = launch->pipe[0][1] = launch->pipe[1][0] = launch->pipe[2][0] = -1;
+  close_fd(&launch->client[0]);
+  launch->control_outer = launch->client[0] = -1;
+  for (int stream = 0; stream < 3; stream++) {
+    close_fd(&launch->outer_end[stream]);
+    launch->outer_end[stream] = -1;
+  }
   if (!launch->in_session) {
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (is_supervised(launch)) leave_caller();
+    else prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (sync_wait(&launch->mapped)) _exit(125);
   }
   /* Out of the caller's terminal session: its signals go to the outer process alone, which passes them on. */
@@ -174,6 +197,6 @@ void monitor_main(struct launch *launch) {
     (void)wait_for_container(state.container_pid);
   }
   (void)run_stage(&state, STAGE_CLEANUP);
-  (void)run_stage(&state, STAGE_FAILED);
+  run_failed_stages(&state);
   _exit(125);
 }

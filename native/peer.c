@@ -60,3 +60,16 @@ int peer_check(int peer_fd, const struct peer_rules *rules) {
   /* Another process could have got the number meanwhile; it would have begun later than this one, which still waits. */
   return read_start_time(peer.pid, after) || strcmp(before, after) != 0 ? -EACCES : 0;
 }
+
+bool peer_is_own(int peer_fd) {
+  char label[512];
+  struct ucred peer;
+  socklen_t size = sizeof peer;
+  if (getsockopt(peer_fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 || peer.uid != geteuid()) return false;
+  /* Without an LSM that has labels there is nothing to read, and no label to compare with. */
+  autoclose int fd = open("/proc/self/attr/current", O_RDONLY | O_CLOEXEC);
+  ssize_t length = fd < 0 ? 0 : read(fd, label, sizeof label - 1);
+  label[length < 0 ? 0 : length] = 0;
+  label[strcspn(label, "\n")] = 0;
+  return same_label(peer_fd, label);
+}

@@ -6,6 +6,7 @@
 
 #include "wire.h"
 
+#define CREATE (1u << STAGE_CREATE)
 #define HOST (1u << STAGE_HOST)
 #define SESSION (1u << STAGE_SESSION)
 #define CONTAINER (1u << STAGE_CONTAINER)
@@ -13,19 +14,22 @@
 #define CLEANUP (1u << STAGE_CLEANUP)
 #define EXITED (1u << STAGE_EXITED)
 #define FAILED (1u << STAGE_FAILED)
-#define RECORDING (HOST | STARTED | EXITED | FAILED)
+#define DISCARD (1u << STAGE_DISCARD)
+#define RECORDING (CREATE | HOST | STARTED | EXITED | FAILED)
 
-const char *const stage_names[STAGE_COUNT] = {"host",    "session", "container", "started",
-                                             "cleanup", "exited",  "failed"};
+const char *const stage_names[STAGE_COUNT] = {"create",  "host",   "session", "container", "started",
+                                             "cleanup", "exited", "failed",  "discard"};
 
 const struct op_row op_table[OP_COUNT] = {
-    [OP_KEEP_LAUNCH] = {"keep-launch", HOST, "t"},
-    [OP_CLAIM] = {"claim", HOST, "ttt"},
-    [OP_LABEL_PAIR] = {"label-pair", HOST, "ttttt"},
-    [OP_MAKE_DIRECTORY] = {"make-directory", HOST, "tn"},
+    [OP_HOLD] = {"hold", HOST, "t"},
+    [OP_KEEP_LAUNCH] = {"keep-launch", CREATE, "t"},
+    [OP_SUPERVISE] = {"supervise", HOST, "ttnn"},
+    [OP_CLAIM] = {"claim", CREATE, "ttt"},
+    [OP_LABEL_PAIR] = {"label-pair", CREATE | HOST, "ttttt"},
+    [OP_MAKE_DIRECTORY] = {"make-directory", CREATE, "tn"},
     [OP_WRITE_FILE] = {"write-file", RECORDING, "tnc"},
     [OP_APPEND_LINE] = {"append-line", RECORDING, "tnc"},
-    [OP_RELEASE] = {"release", EXITED | FAILED, "tt"},
+    [OP_RELEASE] = {"release", EXITED | DISCARD, "tt"},
     [OP_CGROUP_MAKE] = {"cgroup-make", HOST, "t"},
     [OP_CGROUP_WRITE] = {"cgroup-write", HOST | SESSION | CONTAINER, "ttt"},
     [OP_CGROUP_REMOVE] = {"cgroup-remove", EXITED | FAILED, "t"},
@@ -45,7 +49,7 @@ const struct op_row op_table[OP_COUNT] = {
     [OP_JOIN] = {"join", CONTAINER, "tt"},
     [OP_PROGRAM] = {"program", CONTAINER, "t"},
     [OP_UNMOUNT] = {"unmount", CLEANUP, "t"},
-    [OP_REMOVE] = {"remove", EXITED | FAILED, "t"},
+    [OP_REMOVE] = {"remove", EXITED | DISCARD, "t"},
     [OP_HOSTNAME] = {"hostname", CONTAINER, "t"},
     [OP_MKDIR] = {"mkdir", SESSION | CONTAINER, "tn"},
     [OP_TOUCH] = {"touch", CONTAINER, "tn"},
@@ -125,7 +129,7 @@ static int decode_op(struct wire *wire, struct op *ret_op, int *ret_stage) {
 }
 
 static int decode_ops(struct wire *wire, struct plan *plan, uint64_t total, unsigned *ret_at) {
-  int before = STAGE_HOST;
+  int before = STAGE_CREATE;
   for (unsigned i = 0; i < total; i++) {
     int stage = 0;
     *ret_at = i;

@@ -17,9 +17,10 @@
 /* execve(2) allows 128 KiB for one string; a seccomp program has at most 4096 instructions of 8 bytes. */
 #define PLAN_MAX_ARG (128u << 10)
 
-/* What comes after the container's start: `started` beside it; `cleanup` in every case; then `exited` or, when the payload
- * never ran, `failed`. */
+/* `create` makes a container; one that is there is launched again without. What comes after its start: `started` beside it;
+ * `cleanup` in every case; then `exited` or, when the payload never ran, `failed`, and `discard` where the container was new. */
 enum stage {
+  STAGE_CREATE,
   STAGE_HOST,
   STAGE_SESSION,
   STAGE_CONTAINER,
@@ -27,11 +28,14 @@ enum stage {
   STAGE_CLEANUP,
   STAGE_EXITED,
   STAGE_FAILED,
+  STAGE_DISCARD,
   STAGE_COUNT
 };
 
 enum op_kind {
+  OP_HOLD,
   OP_KEEP_LAUNCH,
+  OP_SUPERVISE,
   OP_CLAIM,
   OP_LABEL_PAIR,
   OP_MAKE_DIRECTORY,

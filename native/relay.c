@@ -16,6 +16,8 @@
 #include <sys/wait.h>
 #include <termios.h>
 
+#include "attach.h"
+#include "detach-keys.h"
 #include "launch.h"
 
 #define CHUNK (64u << 10)
@@ -29,6 +31,8 @@ struct flow {
   bool socket; /* `to` is a socket: splice(2) into one blocks whatever its flags say */
   bool types_end; /* `to` is a terminal's master: the end of input is typed, since closing it would hang up */
   bool blocked; /* `to` was full: wait for it before reading on */
+  struct detach_keys *keys; /* that are looked for in what is typed */
+  bool left; /* and were found */
   int stream; /* 0: `to` is the container's, and closing it tells the payload that its input ended; 1, 2: the caller's */
   size_t held;
   size_t given;
@@ -38,6 +42,8 @@ struct flow {
 struct relay {
   struct launch *launch;
   struct flow flow[3];
+  struct detach_keys keys;
+  bool says_end; /* the end of the caller's input is the payload's, and is still to be said */
   int signal_fd;
   int master_fd;
   int container_fd; /* pidfd: a number could have become another process's */
@@ -81,10 +87,20 @@ static ssize_t type_end(struct flow *flow) {
   return 2;
 }
 
+/* Into the buffer, less the keys that detach. What is held back of a sequence that is not complete is no end: -1, EAGAIN. */
+static ssize_t read_typed(struct flow *flow) {
+  char typed[sizeof flow->buffer - DETACH_KEYS_MAX];
+  ssize_t got = read(flow->from_fd, typed, sizeof typed);
+  if (got <= 0) return got;
+  size_t passed = detach_keys_pass(flow->keys, typed, (size_t)got, flow->buffer, &flow->left);
+  errno = EAGAIN;
+  return flow->left ? 0 : passed > 0 ? (ssize_t)passed : -1;
+}
+
 static void flow_read(struct flow *flow) {
-  ssize_t got = read(flow->from_fd, flow->buffer, sizeof flow->buffer);
+  ssize_t got = flow->keys ? read_typed(flow) : read(flow->from_fd, flow->buffer, sizeof flow->buffer);
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
-  if (got <= 0 && flow->types_end) got = type_end(flow);
+  if (got <= 0 && flow->types_end && !flow->left) got = type_end(flow);
   /* EIO: the last holder of a pty's other side closed it. */
   if (got <= 0) {
     flow_close(flow);
@@ -163,18 +179,23 @@ static void copy_window_size(struct relay *relay) {
   struct winsize size;
   for (int fd = 0; fd < 3; fd++) {
     if (ioctl(fd, TIOCGWINSZ, &size) < 0) continue;
-    if (relay->master_fd >= 0) ioctl(relay->master_fd, TIOCSWINSZ, &size);
+    if (relay->launch->client[0] >= 0) attach_window(relay->launch->client[0], &size);
+    else if (relay->master_fd >= 0) ioctl(relay->master_fd, TIOCSWINSZ, &size);
     return;
   }
+}
+
+static bool relays_stdin(const struct relay *relay) {
+  return relay->launch->client[0] >= 0 ? relay->launch->client_stdin : relay->launch->relay_stdin;
 }
 
 /* The container's terminal does the editing and the line ends, so the caller's does neither. Without -i its input stays as
  * it is, and Ctrl-C with it. */
 static void enter_raw_mode(struct relay *relay) {
-  relay->raw_fd = relay->launch->relay_stdin ? 0 : 1;
+  relay->raw_fd = relays_stdin(relay) ? 0 : 1;
   if (tcgetattr(relay->raw_fd, &relay->saved) < 0) return;
   struct termios raw = relay->saved;
-  if (relay->launch->relay_stdin) cfmakeraw(&raw);
+  if (relays_stdin(relay)) cfmakeraw(&raw);
   raw.c_oflag &= ~(tcflag_t)OPOST;
   relay->raw = tcsetattr(relay->raw_fd, TCSADRAIN, &raw) == 0;
 }
@@ -218,19 +239,30 @@ static void read_control(struct relay *relay) {
 
 static int exit_code(int status) { return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status); }
 
+/* The caller leaves a container that goes on without him. */
+static void leave(struct relay *relay) {
+  status_write(STATUS_DONE, ROLE_OUTER, 0, 0, 0);
+  relay->ended = true;
+  for (int i = 0; i < 3; i++)
+    if (relay->flow[i].open) flow_close(&relay->flow[i]);
+  close_fd(&relay->launch->control_outer);
+  relay->launch->control_outer = -1;
+}
+
 /* The end of the report is the monitor's. One that a signal ended took a living container with it, and could not report that
  * itself; that of a session is no child of ours, but ends in no other way. */
 static void take_end(struct relay *relay) {
   const struct status_record *reported = status_find(STATUS_EXIT);
   int status = SIGKILL;
   pid_t monitor = relay->launch->monitor_pid;
-  if (monitor > 0) status = wait_for(monitor);
+  const bool done = status_find(STATUS_DONE);
+  if (monitor > 0 && !done) status = wait_for(monitor);
   relay->ended = true;
   close_fd(&relay->launch->status[0]);
   relay->launch->status[0] = -1;
   if (relay->interrupted) relay->exit_status = 128 + relay->interrupted;
   else if (reported) relay->exit_status = exit_code((int)reported->detail);
-  else {
+  else if (!done) {
     relay->exit_status = exit_code(status);
     if (WIFSIGNALED(status) && relay->container_fd >= 0) status_write(STATUS_EXIT, ROLE_OUTER, 0, (uint32_t)status, 0);
   }
@@ -243,8 +275,16 @@ static void read_report(struct relay *relay) {
 /* A signal is the payload's. Before the container lives it ends the launch; after its end, the wait for a reader of what
  * it wrote. */
 static void pass_signal(struct relay *relay, int signo) {
-  if (relay->container_fd >= 0 && !relay->ended) {
-    syscall(SYS_pidfd_send_signal, relay->container_fd, signo, NULL, 0);
+  const struct launch *launch = relay->launch;
+  /* Without a monitor that was launched from here, it is a container that lived before. */
+  const bool lives = !relay->ended && (relay->container_fd >= 0 || launch->monitor_fd < 0);
+  if (lives && launch->keep_signals) {
+    if (signo == SIGINT || signo == SIGTERM || signo == SIGHUP || signo == SIGQUIT) leave(relay);
+    return;
+  }
+  if (lives) {
+    if (relay->container_fd >= 0) syscall(SYS_pidfd_send_signal, relay->container_fd, signo, NULL, 0);
+    else attach_say(launch->client[0], ATTACH_SIGNAL, signo);
     return;
   }
   if (signo == SIGCONT) return;
@@ -297,8 +337,29 @@ static void turn(struct relay *relay) {
     if (polls[2 + i].revents && relay->flow[i].open) flow_move(&relay->flow[i]);
   /* A terminal whose output nobody reads hangs up, or the payload would wait for ever to write more. */
   if (relay->master_fd >= 0 && !relay->flow[1].open && relay->flow[0].open) flow_close(&relay->flow[0]);
+  if (relay->flow[0].left && !relay->ended) leave(relay);
+  if (relay->says_end && !relay->flow[0].open) {
+    relay->says_end = false;
+    attach_say(relay->launch->client[0], ATTACH_END, 0);
+  }
   if (polls[0].revents) read_signal(relay);
   if (polls[5].revents) read_report(relay);
+}
+
+/* The way to a container that is supervised. */
+static void attach_flows(struct relay *relay) {
+  const struct launch *launch = relay->launch;
+  const bool first = launch->monitor_fd >= 0;
+  copy_window_size(relay);
+  if (launch->terminal) enter_raw_mode(relay);
+  flow_open(&relay->flow[0], 0, launch->client_stdin ? 0 : -1, launch->outer_end[0]);
+  for (int stream = 1; stream < 3; stream++) output_open(&relay->flow[stream], stream, launch->outer_end[stream]);
+  relay->says_end = first && relay->flow[0].open;
+  if (!launch->terminal) return;
+  relay->flow[0].copies = true;
+  relay->flow[0].types_end = first;
+  if (!launch->detach_keys || !isatty(0) || detach_keys_read(&relay->keys, launch->detach_keys)) return;
+  if (relay->keys.count > 0) relay->flow[0].keys = &relay->keys;
 }
 
 int relay_run(struct launch *launch) {
@@ -306,10 +367,11 @@ int relay_run(struct launch *launch) {
   relay.launch = launch;
   relay.master_fd = relay.container_fd = -1;
   open_signals(&relay);
-  if (!launch->terminal) {
-    flow_open(&relay.flow[0], 0, launch->relay_stdin ? 0 : -1, launch->pipe[0][1]);
-    output_open(&relay.flow[1], 1, launch->pipe[1][0]);
-    output_open(&relay.flow[2], 2, launch->pipe[2][0]);
+  if (launch->client[0] >= 0) {
+    attach_flows(&relay);
+  } else if (!launch->terminal && !is_supervised(launch)) {
+    flow_open(&relay.flow[0], 0, launch->relay_stdin ? 0 : -1, launch->outer_end[0]);
+    for (int stream = 1; stream < 3; stream++) output_open(&relay.flow[stream], stream, launch->outer_end[stream]);
   }
   while (has_work(&relay)) turn(&relay);
   if (relay.raw) tcsetattr(relay.raw_fd, TCSADRAIN, &relay.saved);

@@ -14,7 +14,22 @@
 
 /* SHAPE: name and value are part of the key. COLD: Node reads more than the option itself. The others are values, as far as
  * their own reader says. */
-enum option_class { FLAG, SHAPE, NAME, HOSTNAME, VARIABLE, LABEL, VOLUME, MOUNT, WORKDIR, SECURITY, QUIET, COLD, COLD_FLAG };
+enum option_class {
+  FLAG,
+  SHAPE,
+  NAME,
+  HOSTNAME,
+  VARIABLE,
+  LABEL,
+  VOLUME,
+  MOUNT,
+  WORKDIR,
+  SECURITY,
+  QUIET,
+  DETACH,
+  COLD,
+  COLD_FLAG
+};
 
 struct option_row {
   const char *name;
@@ -35,6 +50,11 @@ static const struct option_row OPTIONS[] = {
     {"pull", 0, SHAPE},
     {"platform", 0, SHAPE},
     {"direct", 0, COLD_FLAG},
+    {"detach", 'd', DETACH},
+    {"cidfile", 0, COLD},
+    {"pidfile", 0, COLD},
+    {"log-driver", 0, SHAPE},
+    {"log-opt", 0, SHAPE},
     /* The payload. */
     {"interactive", 'i', FLAG},
     {"tty", 't', FLAG},
@@ -89,7 +109,7 @@ static const struct option_row OPTIONS[] = {
 #define OPTION_COUNT (sizeof OPTIONS / sizeof *OPTIONS)
 
 static bool takes_value(const struct option_row *row) {
-  return row->class != FLAG && row->class != COLD_FLAG && row->class != QUIET;
+  return row->class != FLAG && row->class != DETACH && row->class != COLD_FLAG && row->class != QUIET;
 }
 
 static int add_key(struct run_options *options, const char *format, ...) {
@@ -223,6 +243,8 @@ static int take(struct run_options *options, const struct option_row *row, const
     }
     case SECURITY: return read_security(options, value);
     case QUIET: options->quiet = true; return 0;
+    /* The plan is the same. */
+    case DETACH: options->detach = true; return values_set(&options->values, "mode", "detached");
     case COLD:
     case COLD_FLAG: return -ENOTSUP;
   }

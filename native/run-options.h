@@ -13,6 +13,7 @@ struct run_options {
   const char *sources[VALUES_MAX]; /* of volumes, by number */
   unsigned volumes, variables, labels;
   bool quiet; /* no warnings */
+  bool detach;
 };
 
 /* Reads what follows `run`. 0, or -ENOTSUP for Node. */

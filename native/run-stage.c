@@ -5,7 +5,9 @@
 #include <time.h>
 
 static op_function *const op_functions[OP_COUNT] = {
+    [OP_HOLD] = op_hold,
     [OP_KEEP_LAUNCH] = op_keep_launch,
+    [OP_SUPERVISE] = op_supervise,
     [OP_CLAIM] = op_claim,
     [OP_LABEL_PAIR] = op_label_pair,
     [OP_MAKE_DIRECTORY] = op_make_directory,

@@ -16,6 +16,7 @@ static const struct path CONTAINER_PATHS[] = {
     {"state-file", "directory", "state.json"},
     {"record-file", "directory", "container.json"},
     {"launch-file", "directory", "launch"},
+    {"log-file", "directory", "ctr.log"},
 };
 static const struct path CGROUP_PATHS[] = {
     {"monitor", "scope", "monitor"},

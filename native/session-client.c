@@ -15,23 +15,11 @@
 #include <time.h>
 
 #include "lib-dir.h"
+#include "send-fds.h"
 
 #define START_TRIES 100
 #define START_WAIT_NS 5000000 /* 5 ms */
 #define ANSWER_MS 10000
-
-int send_fds(int socket_fd, const void *bytes, size_t size, const int *fds, unsigned count) {
-  union {
-    struct cmsghdr header;
-    char bytes[CMSG_SPACE(SESSION_MAX_FDS * sizeof(int))];
-  } control = {0};
-  struct iovec vector = {.iov_base = (void *)(uintptr_t)bytes, .iov_len = size};
-  struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1, .msg_control = &control,
-                           .msg_controllen = CMSG_SPACE(count * sizeof(int))};
-  control.header = (struct cmsghdr){.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(count * sizeof(int))};
-  memcpy(CMSG_DATA(&control.header), fds, count * sizeof(int));
-  return sendmsg(socket_fd, &message, MSG_NOSIGNAL) == (ssize_t)size ? 0 : -errno;
-}
 
 /* The directory must be nobody else's, or somebody else would answer. */
 int open_private(const char *path) {
@@ -138,8 +126,8 @@ static int send_request(const struct launch *launch, int session_fd) {
   struct session_request request = {.magic = SESSION_MAGIC, .version = SESSION_VERSION};
   int fds[SESSION_MAX_FDS] = {request_fd, launch->status[1], launch->control_container};
   unsigned count = 3;
-  for (int stream = 0; stream < 3; stream++) {
-    int fd = launch->pipe[stream][stream > 0];
+  for (int stream = 0; stream < 4; stream++) {
+    int fd = stream < 3 ? launch->payload_end[stream] : launch->client[1];
     if (fd < 0) continue;
     request.streams |= 1u << stream;
     fds[count++] = fd;

@@ -7,9 +7,9 @@
 #include "launch.h"
 
 #define SESSION_MAGIC 0x1550e551u
-#define SESSION_VERSION 1u
-/* Request, status pipe, control socket, three streams. */
-#define SESSION_MAX_FDS 6
+#define SESSION_VERSION 2u
+/* Request, status pipe, control socket, three streams, the connection of who is attached from the first on. */
+#define SESSION_MAX_FDS 7
 #define SESSION_SOCKET "session"
 #define SESSION_LISTEN_FD 3 /* of the session itself */
 #define SESSION_JOIN_FD 4
@@ -20,7 +20,7 @@
 /* What goes with the descriptors: the caller's own bounds, which are the payload's. */
 struct session_request {
   uint32_t magic, version;
-  uint32_t streams; /* bit for each stream that has a descriptor */
+  uint32_t streams; /* bit for each stream that has a descriptor, and the fourth for the connection */
   int32_t nice;
   struct rlimit limits[RLIM_NLIMITS];
 };
@@ -28,9 +28,6 @@ struct session_request {
 /* Hands a launch over to the session, which is started when there is none. 0 when a monitor has taken it; otherwise nothing
  * has been done: the launch has to be a direct one. The maps are those of the user namespace that the plan asks for. */
 int session_launch(struct launch *launch, const char *uid_map, const char *gid_map);
-
-/* Sends a message with descriptors. 0 or -errno. */
-int send_fds(int socket_fd, const void *bytes, size_t size, const int *fds, unsigned count);
 
 /* Opens a directory that belongs to this user and to nobody else, made when it is absent. Descriptor or -errno. */
 int open_private(const char *path);

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "launch.h"
+#include "send-fds.h"
 #include "session-client.h"
 
 /* The caller's connection, or -errno; -EPIPE when the session ended. */

@@ -13,11 +13,15 @@ static void keep(const struct status_record *record) {
   if (report.count < STATUS_MAX) report.records[report.count++] = *record;
 }
 
-void status_write(enum status_kind kind, enum role role, uint32_t index, uint32_t detail, int error) {
+void status_write_to(int fd, enum status_kind kind, enum role role, uint32_t index, uint32_t detail, int error) {
   struct status_record record = {.kind = kind, .role = role, .index = index, .detail = detail, .error = error};
-  if (pipe_fd < 0) keep(&record);
+  if (fd < 0) keep(&record);
   /* Nobody reads when the outer process is gone; then there is nobody to tell. */
-  else if (write(pipe_fd, &record, sizeof record) < 0) return;
+  else if (write(fd, &record, sizeof record) < 0) return;
+}
+
+void status_write(enum status_kind kind, enum role role, uint32_t index, uint32_t detail, int error) {
+  status_write_to(pipe_fd, kind, role, index, detail, error);
 }
 
 const struct status_report *status_report(void) { return &report; }

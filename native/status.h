@@ -12,6 +12,7 @@ enum status_kind {
   STATUS_START = 3, /* `detail` is the host pid of the container's pid 1 */
   STATUS_EXIT = 4,  /* `detail` is the payload's wait status; from the outer process, the killed monitor's */
   STATUS_LOST = 5,  /* output could not be written to the caller's descriptor `index` */
+  STATUS_DONE = 6,  /* what was asked for is done; what it began goes on without the outer process */
 };
 
 enum role { ROLE_OUTER = 1, ROLE_SESSION = 2, ROLE_CONTAINER = 3 };
@@ -34,6 +35,9 @@ void status_to(int fd);
 
 /* One write of one record, which a pipe takes whole; or kept. */
 void status_write(enum status_kind kind, enum role role, uint32_t index, uint32_t detail, int error);
+
+/* To a pipe of somebody else's. */
+void status_write_to(int fd, enum status_kind kind, enum role role, uint32_t index, uint32_t detail, int error);
 
 /* What is kept. */
 const struct status_report *status_report(void);

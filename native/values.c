@@ -9,7 +9,7 @@
 static const char *const MADE[] = {
     "directory",     "upper",        "work",      "merged",     "hosts",       "hostname-file", "scope", "monitor",
     "cgroup",        "payload",      "storage",   "pid",        "start-time",  "exit-code",     "oom-killed", "now",   "outcome",
-    "started-at",    "state-file",   "record-file", "resolver-file", "launch-file",
+    "started-at",    "state-file",   "record-file", "resolver-file", "launch-file", "log-file",
     "process-label", "shared-label", "file-label", "label-index",
 };
 

@@ -6,13 +6,17 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "../clients.h"
 #include "../compose.h"
 #include "../launch.h"
 #include "records.h"
 
 #define CLAIM_TRIES 8
+#define HOLD_TRIES 100
+#define HOLD_WAIT_NS 20000000 /* 20 ms */
 
 /* Where a claim leads: from beside the containers to the one that holds it. */
 static int claim_target(const char *id, size_t size, char *ret_target) {
@@ -44,19 +48,24 @@ int op_claim(struct stage_state *state, const struct op *op) {
   return claim_name(op->arg[0].text, op->arg[1].text, op->arg[2].text);
 }
 
+bool holds_name(const char *directory, const char *name, const char *id) {
+  char path[4096], target[128], seen[128];
+  int size = snprintf(path, sizeof path, "%s/%s", directory, name);
+  if (size < 0 || (size_t)size >= sizeof path || claim_target(id, sizeof target, target)) return false;
+  ssize_t length = readlink(path, seen, sizeof seen - 1);
+  if (length < 0) return false;
+  seen[length] = 0;
+  return strcmp(seen, target) == 0;
+}
+
 /* release DIRECTORY NAME: gives back what this container claimed. */
 int op_release(struct stage_state *state, const struct op *op) {
-  char target[128], seen[128];
-  const char *id = values_get(&state->launch->plan.values, "id");
-  int error = id ? claim_target(id, sizeof target, target) : -EINVAL;
-  if (error) return error;
-  autoclose int fd = open(op->arg[0].text, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+  const char *id = values_get(&state->launch->plan.values, "id"), *directory = op->arg[0].text, *name = op->arg[1].text;
+  if (!id) return -EINVAL;
+  if (!holds_name(directory, name, id)) return 0;
+  autoclose int fd = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
   if (fd < 0) return errno == ENOENT ? 0 : -errno;
-  ssize_t length = readlinkat(fd, op->arg[1].text, seen, sizeof seen - 1);
-  if (length < 0) return errno == ENOENT ? 0 : -errno;
-  seen[length] = 0;
-  if (strcmp(seen, target) != 0) return 0;
-  return unlinkat(fd, op->arg[1].text, 0) < 0 && errno != ENOENT ? -errno : 0;
+  return unlinkat(fd, name, 0) < 0 && errno != ENOENT ? -errno : 0;
 }
 
 /* make-directory PATH MODE: a new one, with exactly this mode; its parent when that is absent, closed to others. */
@@ -83,12 +92,38 @@ static int write_whole(int fd, const char *text, size_t size) {
   return 0;
 }
 
-/* keep-launch PATH: the plan with the values of this run, as it came. What joins the container later takes from it what the
- * payload was, so that it can be no more. */
+/* hold DIRECTORY: a container has one launch at a time. The kernel lets go when the last process of that launch is gone, which
+ * may be a moment after its end was told. */
+int op_hold(struct stage_state *state, const struct op *op) {
+  const struct timespec pause = {.tv_nsec = HOLD_WAIT_NS};
+  int fd = open(op->arg[0].text, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+  if (fd < 0) return -errno;
+  state->launch->hold_fd = fd;
+  for (int tries = 0; tries < HOLD_TRIES; tries++) {
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0) return 0;
+    if (errno != EWOULDBLOCK) return -errno;
+    nanosleep(&pause, NULL);
+  }
+  return -EWOULDBLOCK;
+}
+
+/* keep-launch PATH: the plan with the values of this run, as it came, for the next launch of the same container. What joins it
+ * takes from it what the payload was, so that it can be no more. */
 int op_keep_launch(struct stage_state *state, const struct op *op) {
   const struct plan *plan = &state->launch->plan;
   autoclose int fd = open(op->arg[0].text, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
   return fd < 0 ? -errno : write_whole(fd, (const char *)plan->bytes, plan->size);
+}
+
+/* supervise DIRECTORY LOG SIZE FILES: opens the log (none without a name) and the socket to attach to, where they are needed. */
+int op_supervise(struct stage_state *state, const struct op *op) {
+  struct launch *launch = state->launch;
+  if (!is_supervised(launch)) return 0;
+  const char *log = op->arg[1].text;
+  int error = *log ? log_open(&launch->log, log, op->arg[2].number, (unsigned)op->arg[3].number) : 0;
+  if (error) return error;
+  launch->listen_fd = clients_listen(op->arg[0].text);
+  return launch->listen_fd < 0 ? launch->listen_fd : 0;
 }
 
 /* What is renamed over another file ext4 writes out at once, so that a power cut leaves one of both; and whoever removes it

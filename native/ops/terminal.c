@@ -1,4 +1,5 @@
-/* The container's own terminal: allocated on its own devpts, its master handed to the outer process. */
+/* The container's own terminal: allocated on its own devpts, its master handed to the outer process, or to the monitor that
+ * supervises. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -9,19 +10,8 @@
 #include <sys/vfs.h>
 
 #include "../launch.h"
+#include "../send-fds.h"
 #include "paths.h"
-
-static int send_fd(int socket_fd, int fd) {
-  union {
-    struct cmsghdr header;
-    char bytes[CMSG_SPACE(sizeof(int))];
-  } control = {0};
-  struct iovec byte = {.iov_base = (char[]){'T'}, .iov_len = 1};
-  struct msghdr message = {.msg_iov = &byte, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control.bytes};
-  control.header = (struct cmsghdr){.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(int))};
-  memcpy(CMSG_DATA(&control.header), &fd, sizeof fd);
-  return sendmsg(socket_fd, &message, MSG_NOSIGNAL) == 1 ? 0 : -errno;
-}
 
 /* console: /dev/console is the terminal on descriptor 0, bound by it so that nothing can be put in its place. */
 int op_console(struct stage_state *state, const struct op *op) {
@@ -47,5 +37,6 @@ int op_terminal(struct stage_state *state, const struct op *op) {
   if (setsid() < 0 || ioctl(slave_fd, TIOCSCTTY, 0) < 0) return -errno;
   for (int stream = 0; stream < 3; stream++)
     if (dup2(slave_fd, stream) < 0) return -errno;
-  return send_fd(state->launch->control_container, master_fd);
+  const struct launch *launch = state->launch;
+  return send_fds(launch->terminal_to >= 0 ? launch->terminal_to : launch->control_container, "T", 1, &master_fd, 1);
 }

@@ -24,7 +24,8 @@ function choose(names: string[], flags: SelectFlags, fits: (container: Container
 
 const isRunning = ({ running }: Container) => running;
 
-function parseSeconds(text: string): number {
+/** @throws IsoError usage.invalid */
+export function parseSeconds(text: string): number {
   if (/^\d{1,5}$/.test(text) && Number(text) <= 86_400) return Number(text);
   throw new IsoError('usage.invalid', `cannot use --time ${text}`, 'it is not a number of seconds up to 86400');
 }

@@ -1,5 +1,5 @@
 /** What the commands do that show containers. */
-import { readOwnIdentity } from '../facts/own-identity.js';
+import { type OwnIdentity, readOwnIdentity } from '../facts/own-identity.js';
 import { asIsoError, IsoError } from '../lib/errors.js';
 import { formatValues, parseTemplate } from '../lib/format-template.js';
 import { escapeControl } from '../lib/text.js';
@@ -7,7 +7,7 @@ import { diffContainer, type Kind } from '../run/diff-container.js';
 import { filterContainers } from '../run/filter-containers.js';
 import { formatContainers } from '../run/format-containers.js';
 import { inspectContainer } from '../run/inspect-container.js';
-import { type KeptPlan, readKeptPlan } from '../run/kept-plan.js';
+import { type KeptLaunch, readKeptLaunch } from '../run/kept-launch.js';
 import { type Container, listContainers } from '../run/records.js';
 import { selectContainers } from '../run/select-containers.js';
 import { topContainer } from '../run/top-container.js';
@@ -34,9 +34,9 @@ export function ps(flags: PsFlags): void {
 }
 
 /** A container of an older version has no plan, and the rest is known all the same. */
-function readPlan(store: string, { record }: Container): KeptPlan | undefined {
+function readLaunch(identity: OwnIdentity, { record }: Container): KeptLaunch | undefined {
   try {
-    return readKeptPlan(store, record.id);
+    return readKeptLaunch(identity, record);
   } catch (error) {
     if (asIsoError(error).code === 'plan.invalid') return undefined;
     throw error;
@@ -44,9 +44,10 @@ function readPlan(store: string, { record }: Container): KeptPlan | undefined {
 }
 
 export function inspect(names: string[], flags: InspectFlags): void {
-  const { home, uid, store } = readOwnIdentity();
+  const identity = readOwnIdentity();
+  const { home, uid } = identity;
   const selected = selectContainers(listContainers(home, uid), names, { latest: flags.latest ?? false });
-  const shown = selected.map(({ container }) => inspectContainer(container, readPlan(store, container)));
+  const shown = selected.map(({ container }) => inspectContainer(container, readLaunch(identity, container)));
   if (flags.format === undefined || flags.format === 'json') writeOut(`${JSON.stringify(shown, null, 4)}\n`);
   else writeOut(formatValues(parseTemplate(flags.format), shown));
 }

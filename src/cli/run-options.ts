@@ -1,4 +1,4 @@
-/** The options of `run`, defined once for `run` and `plan run`; native/run-options.c has the same table. */
+/** The options of `run`, `plan run` and `create`, defined once; native/run-options.c has the same table. */
 import { type Command, InvalidArgumentError } from 'commander';
 import { readBooleans } from './boolean-flags.js';
 
@@ -22,6 +22,10 @@ function addContainerOptions(command: Command): Command {
     .option('--storage-driver <name>', 'auto, fuse-overlayfs or overlay', once)
     .option('--pull <when>', 'missing or never: images are imported', once)
     .option('--platform <name>', "the host's own", once)
+    .option('--cidfile <file>', 'write the id to a new file', once)
+    .option('--pidfile <file>', "write the host's pid of the container's first process to a file", once)
+    .option('--log-driver <name>', 'k8s-file or none: what is kept of the output of a detached container', once)
+    .option('--log-opt <name=value>', 'max-size=SIZE, max-file=NUMBER of its log', collect)
     .option('--direct', 'launch without a session process');
 }
 
@@ -91,7 +95,7 @@ function addLimitOptions(command: Command): Command {
 }
 
 /** Adds options and operands; what follows the image belongs to the payload. */
-export function addRunOptions(command: Command): Command {
+export function addCreateOptions(command: Command): Command {
   command
     .argument('<image>', 'image to run')
     .argument('[command...]', "command and arguments in place of the image's own")
@@ -99,4 +103,10 @@ export function addRunOptions(command: Command): Command {
   const groups = [addContainerOptions, addPayloadOptions, addConfinementOptions, addMountOptions, addNetworkOptions];
   for (const add of [...groups, addLimitOptions]) add(command);
   return readBooleans(command);
+}
+
+/** The same, and what is meant for a container that is launched at once. */
+export function addRunOptions(command: Command): Command {
+  const text = 'let the container live without this command, and print its id';
+  return addCreateOptions(command).option('-d, --detach', text);
 }

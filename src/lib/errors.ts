@@ -35,6 +35,11 @@ export const ERROR_CODES = {
   'container.exists': { exit: 73, hint: 'choose another --name' },
   'container.running': { exit: 75, hint: 'end it first, or use --force' },
   'container.state': { exit: 75, hint: 'see `iso-run ps -a`' },
+  'container.no-log': {
+    exit: 66,
+    hint: 'a log is kept of `iso-run run --detach` and of `iso-run start`, unless with --log-driver none',
+  },
+  'container.stopped': { exit: 75, hint: 'launch it with `iso-run start`' },
   'quota.near': { exit: 73, hint: 'remove containers with `iso-run rm` and images with `iso-run image rm`' },
   'quota.below-use': {
     exit: 65,

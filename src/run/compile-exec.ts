@@ -10,7 +10,7 @@ import { DEFAULT_PATH } from './spec.js';
 
 export interface ExecSpec {
   /** What the container was launched with. */
-  request: { ops: readonly Omit<PlannedOp, 'origin'>[]; values: RunValues };
+  request: { plan: readonly Omit<PlannedOp, 'origin'>[]; values: RunValues };
   process: { pid: number; startTime: string };
   ids: IdMappings;
   /** The cgroup that the payload runs in. */
@@ -39,7 +39,7 @@ function resolve(text: Text, values: RunValues): string {
 
 /** Reads ops of one name in the container stage. */
 function opsOf<Name extends OpName>({ request }: ExecSpec, name: Name): OpOf<Name>[] {
-  return request.ops
+  return request.plan
     .filter(({ stage, op }) => stage === 'container' && op[0] === name)
     .map(({ op }) => op as OpOf<Name>);
 }

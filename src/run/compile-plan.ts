@@ -4,7 +4,15 @@ import type { LaunchPlan, PlannedOp, Stage } from '../sys/launcher/ops.js';
 import { compileCgroup } from './compile/cgroup.js';
 import { compileFileSystems, compileVolumes, fileLabel, merged } from './compile/mounts.js';
 import { compileProcess } from './compile/payload.js';
-import { type Add, type Books, compileCreation, compileEnd, compileStart } from './compile-records.js';
+import {
+  type Add,
+  type Books,
+  compileCreation,
+  compileEnd,
+  compileHold,
+  compileStart,
+  compileSupervision,
+} from './compile-records.js';
 import { MASKED_PATHS, READONLY_PATHS } from './default-mounts.js';
 import type { Sysctl } from './options/sysctls.js';
 import type { ContainerSpec } from './spec.js';
@@ -26,6 +34,7 @@ function compileRelabels({ volumes, labelled }: ContainerSpec, add: Add): void {
 function compileHost(spec: ContainerSpec, add: Add): void {
   compileRelabels(spec, add);
   compileCgroup(spec, add);
+  compileSupervision(spec, add);
   const { terminal, stdin } = spec.process;
   const mode = terminal ? (stdin ? 'terminal' : 'terminal-null') : stdin ? 'pipe' : 'null';
   add('host', terminal ? '--tty' : 'standard streams', 'stdio', mode, fileLabel(spec));
@@ -91,6 +100,7 @@ export function compilePlan(spec: ContainerSpec, books: Books): LaunchPlan {
   const plan: PlannedOp[] = [];
   const add: Add = (stage, origin, ...op) => plan.push({ stage, op, origin });
   compileCreation(spec, books, add);
+  compileHold(books, add);
   compileHost(spec, add);
   compileSession(spec, add);
   if (spec.controllers.length > 0) {

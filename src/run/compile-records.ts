@@ -24,6 +24,7 @@ const ORIGIN = 'container records';
 const STATE = { argument: 'state-file' } as const;
 const LAUNCH = { argument: 'launch-file' } as const;
 const RECORD = { argument: 'record-file' } as const;
+const LOG = { argument: 'log-file' } as const;
 
 const namesOf = ({ store }: Books) => `${store}/names`;
 const pairsOf = ({ store }: Books) => `${store}/pairs`;
@@ -63,12 +64,13 @@ function record(spec: ContainerSpec, books: Books): JsonTemplate {
   };
 }
 
-function compileLabels(books: Books, add: Add): void {
+/** Claims a pair for a new container; the launch of one that is there finds it again. */
+function compileLabels(books: Books, stage: 'create' | 'host', add: Add): void {
   if (!books.labels) return;
   const { user, role, pair } = books.labels;
   const [low, high] = pair.map(String);
   const types = [`${user}:${role}:container_t:`, `${user}:object_r:container_file_t:`] as const;
-  add('host', 'SELinux', 'label-pair', pairsOf(books), ...types, low ?? '', high ?? '');
+  add(stage, 'SELinux', 'label-pair', pairsOf(books), ...types, low ?? '', high ?? '');
 }
 
 /** Files by which the container finds names. Those that were asked for come first, since the first match counts. */
@@ -76,9 +78,16 @@ function compileNames({ hosts, resolver }: ContainerSpec, add: Add): void {
   const asked = hosts.map(({ name, address }) => `${address}\t${name}\n`).join('');
   const own = '127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost\n127.0.1.1\t';
   const hostname = { value: 'hostname' } as const;
-  add('host', '/etc/hosts', 'write-file', { argument: 'hosts' }, 0o644, textComposition([asked, own, hostname, '\n']));
+  add(
+    'create',
+    '/etc/hosts',
+    'write-file',
+    { argument: 'hosts' },
+    0o644,
+    textComposition([asked, own, hostname, '\n']),
+  );
   const file = { argument: 'hostname-file' } as const;
-  add('host', '/etc/hostname', 'write-file', file, 0o644, textComposition([hostname, '\n']));
+  add('create', '/etc/hostname', 'write-file', file, 0o644, textComposition([hostname, '\n']));
   if (!resolver) return;
   const { servers, search, options } = resolver;
   const lines = [
@@ -87,21 +96,32 @@ function compileNames({ hosts, resolver }: ContainerSpec, add: Add): void {
     ...(options.length === 0 ? [] : [`options ${options.join(' ')}`]),
   ];
   const text = textComposition(lines.map((line) => `${line}\n`));
-  add('host', '/etc/resolv.conf', 'write-file', { argument: 'resolver-file' }, 0o644, text);
+  add('create', '/etc/resolv.conf', 'write-file', { argument: 'resolver-file' }, 0o644, text);
 }
 
 /** Before all else: a name that is taken must stop the launch before anything is made. */
 export function compileCreation(spec: ContainerSpec, books: Books, add: Add): void {
-  add('host', ORIGIN, 'make-directory', directory, 0o700);
-  add('host', '--name', 'claim', namesOf(books), { argument: 'name' }, { argument: 'id' });
+  add('create', ORIGIN, 'make-directory', directory, 0o700);
+  add('create', '--name', 'claim', namesOf(books), { argument: 'name' }, { argument: 'id' });
   // The root's mode is the upper directory's.
-  add('host', ORIGIN, 'make-directory', { argument: 'upper' }, 0o755);
-  for (const part of ['work', 'merged'] as const) add('host', ORIGIN, 'make-directory', { argument: part }, 0o700);
+  add('create', ORIGIN, 'make-directory', { argument: 'upper' }, 0o755);
+  for (const part of ['work', 'merged'] as const) add('create', ORIGIN, 'make-directory', { argument: part }, 0o700);
   compileNames(spec, add);
-  compileLabels(books, add);
-  add('host', ORIGIN, 'write-file', STATE, 0o600, jsonComposition({ status: 'created' }));
-  add('host', ORIGIN, 'keep-launch', LAUNCH);
-  add('host', ORIGIN, 'write-file', RECORD, 0o600, jsonComposition(record(spec, books)));
+  compileLabels(books, 'create', add);
+  add('create', ORIGIN, 'write-file', STATE, 0o600, jsonComposition({ status: 'created' }));
+  add('create', ORIGIN, 'keep-launch', LAUNCH);
+  add('create', ORIGIN, 'write-file', RECORD, 0o600, jsonComposition(record(spec, books)));
+}
+
+/** What a launch holds, be the container new or not. */
+export function compileHold(books: Books, add: Add): void {
+  add('host', ORIGIN, 'hold', directory);
+  compileLabels(books, 'host', add);
+}
+
+/** Used by a container that lives without its caller. */
+export function compileSupervision({ log }: ContainerSpec, add: Add): void {
+  add('host', '--log-driver', 'supervise', directory, log.driver === 'none' ? '' : LOG, log.maxSize, log.maxFiles);
 }
 
 /** An event of this container's life, with the values of its launch. */
@@ -132,6 +152,10 @@ export function compileStart(spec: ContainerSpec, books: Books, add: Add): void 
     startedAt: { value: 'now' },
   };
   add('started', ORIGIN, 'write-file', STATE, 0o600, jsonComposition(state as JsonTemplate));
+  if (spec.pidFile) {
+    const text = textComposition([{ value: 'pid' }]);
+    add('started', '--pidfile', 'write-file', { argument: 'pid-file' }, 0o644, text);
+  }
   const warnings = spec.warnings.join('; ').slice(0, 1024);
   const details = {
     command: { words: spec.process.args, given: spec.process.command, most: 256 },
@@ -145,20 +169,20 @@ export function compileStart(spec: ContainerSpec, books: Books, add: Add): void 
   add('started', 'audit trail', 'append-line', books.spool, 0o600, jsonComposition(started));
 }
 
-function compileRemoval(books: Books, stage: 'exited' | 'failed', origin: string, add: Add): void {
+function compileRemoval(books: Books, stage: 'exited' | 'discard', origin: string, add: Add): void {
   add(stage, origin, 'remove', directory);
   add(stage, origin, 'release', namesOf(books), { argument: 'name' });
   if (books.labels) add(stage, origin, 'release', pairsOf(books), { argument: 'label-index' });
 }
 
 /** Volumes of this container alone go with it. */
-function compileOwnVolumes({ volumes }: ContainerSpec, stage: 'exited' | 'failed', add: Add): void {
+function compileOwnVolumes({ volumes }: ContainerSpec, stage: 'exited' | 'discard', add: Add): void {
   for (const { index, named, origin } of volumes) {
     if (named?.own) add(stage, origin, 'remove', { argument: `volume-home.${index}` });
   }
 }
 
-/** After a payload that ran; and after a launch that did not come so far, which leaves nothing. */
+/** After a payload that ran; and after a launch that did not come so far, which leaves nothing of a new container. */
 export function compileEnd(spec: ContainerSpec, books: Books, add: Add): void {
   const state = {
     status: 'exited',
@@ -177,7 +201,7 @@ export function compileEnd(spec: ContainerSpec, books: Books, add: Add): void {
   const ended = lifecycleEvent(books, { action: 'container.exit', outcome: { value: 'outcome' }, message, details });
   add('exited', 'audit trail', 'append-line', books.spool, 0o600, jsonComposition(ended));
   if (spec.controllers.length > 0) add('exited', 'cgroup', 'cgroup-remove', { argument: 'scope' });
-  compileOwnVolumes(spec, 'failed', add);
-  compileRemoval(books, 'failed', ORIGIN, add);
   if (spec.controllers.length > 0) add('failed', 'cgroup', 'cgroup-remove', { argument: 'scope' });
+  compileOwnVolumes(spec, 'discard', add);
+  compileRemoval(books, 'discard', ORIGIN, add);
 }

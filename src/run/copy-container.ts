@@ -16,8 +16,8 @@ import type { ExecSpec } from './compile-exec.js';
 import { type ContainerPath, type CopyRequest, type HostPath, nameOf } from './copy-paths.js';
 import { recordLifecycle } from './end-container.js';
 import { execSpec, joinContainer, prepareExec } from './exec-container.js';
+import type { LaunchStreams } from './launch-container.js';
 import type { Container } from './records.js';
-import type { LaunchStreams } from './run-container.js';
 
 const failed = (what: string, why: string) => new IsoError('tool.failed', `cannot copy ${what}`, why);
 
@@ -38,7 +38,7 @@ function collectText(stream: Readable | null): () => string {
 
 /** Whom the payload runs as. */
 function ownerIn({ request }: ExecSpec): string[] {
-  const ids = request.ops.find(({ op }) => op[0] === 'ids')?.op.slice(1) ?? [0, 0];
+  const ids = request.plan.find(({ op }) => op[0] === 'ids')?.op.slice(1) ?? [0, 0];
   return ids.map(String);
 }
 

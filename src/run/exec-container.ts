@@ -15,9 +15,9 @@ import { requireRunning } from './end-container.js';
 import type { ExecOptions } from './exec-options.js';
 import { readLayerFile } from './image-files.js';
 import { type PayloadUser, resolveUser } from './image-user.js';
-import { readKeptPlan } from './kept-plan.js';
+import { readKeptLaunch } from './kept-launch.js';
+import { type LaunchStreams, launchAnyway } from './launch-container.js';
 import { type Container, containerDirectory, newContainerId } from './records.js';
-import { type LaunchStreams, launchAnyway } from './run-container.js';
 import { fileContextOf } from './selinux.js';
 
 /** By the container's own files, as it changed them; an image that was removed meanwhile has none to add. */
@@ -45,7 +45,7 @@ export function execSpec(identity: OwnIdentity, container: Container, options: E
   requireAwake(container);
   const labels = record.label === undefined ? undefined : { process: record.label, file: fileContextOf(record.label) };
   return {
-    request: readKeptPlan(identity.store, record.id),
+    request: readKeptLaunch(identity, record),
     process,
     ids: identity.ids,
     terminal: options.tty,
@@ -76,6 +76,8 @@ function recordFailure(values: RunValues, error: IsoError): IsoError {
   });
   return error;
 }
+
+const leftAlone = () => new Error('the launcher left a command that it was to wait for');
 
 export interface PreparedExec {
   plan: LaunchPlan;
@@ -116,11 +118,13 @@ export async function joinContainer(
   const values = [...prepared.constants, ...command.map((word) => ['command', word] as const)];
   const { outcome } = await launchAnyway(prepared, values, direct, newContainerId(), streams);
   if (outcome.kind === 'exited') return outcome;
+  if (outcome.kind === 'detached') throw leftAlone();
   throw recordFailure(values, explainFailure(prepared.plan, outcome, values));
 }
 
 /** The exit status of a command that has ended. @throws IsoError when it did not start, or its output was lost */
 export function concludeExec(plan: LaunchPlan, values: RunValues, outcome: LaunchOutcome): number {
+  if (outcome.kind === 'detached') throw leftAlone();
   if (outcome.kind !== 'exited') throw recordFailure(values, explainFailure(plan, outcome, values));
   if (outcome.lost) throw explainLoss(outcome.lost);
   return outcome.code;

@@ -6,6 +6,7 @@ import { STAGES } from '../sys/launcher/ops.js';
 import type { PreparedRun } from './prepare.js';
 
 const STAGE_TEXT: Record<(typeof STAGES)[number], string> = {
+  create: 'create stage: what a new container leaves on disk',
   host: "host stage: in the caller's namespaces",
   session: "session stage: root over the user's own ids",
   container: 'container stage: pid 1 of the container',
@@ -13,6 +14,7 @@ const STAGE_TEXT: Record<(typeof STAGES)[number], string> = {
   cleanup: 'clean-up stage: when the container has ended',
   exited: 'exited stage: after a payload that ran',
   failed: 'failed stage: after a launch that came to no payload',
+  discard: 'discard stage: then, where the container was new',
 };
 
 /** Every op under its stage, numbered as errors number them, and the digest. */

@@ -1,17 +1,20 @@
 /** `iso-run inspect`: what is known of a container, under Podman's names. Pure. */
 import type { Op, OpName, RunValues, Text } from '../sys/launcher/ops.js';
 import { capabilityNames } from './capabilities.js';
-import type { KeptPlan } from './kept-plan.js';
+import type { KeptLaunch } from './kept-launch.js';
 import type { Container } from './records.js';
+
+/** What it was created with. */
+export type LaunchedWith = Pick<KeptLaunch, 'plan' | 'values'>;
 
 type OpOf<Name extends OpName> = Extract<Op, readonly [Name, ...unknown[]]>;
 
 /** Go's zero time, which Podman prints for what has not come about. */
 const NEVER = '0001-01-01T00:00:00Z';
 
-function reader({ ops, values }: KeptPlan) {
+function reader({ plan, values }: LaunchedWith) {
   return {
-    ops: <Name extends OpName>(name: Name) => ops.filter(({ op }) => op[0] === name).map(({ op }) => op as OpOf<Name>),
+    ops: <Name extends OpName>(name: Name) => plan.filter(({ op }) => op[0] === name).map(({ op }) => op as OpOf<Name>),
     text: (text: Text) => resolveText(text, values),
   };
 }
@@ -95,9 +98,9 @@ function hostConfigOf({ record }: Container, read: Reader) {
 }
 
 /** `kept` is absent for a container that an older version made. */
-export function inspectContainer(container: Container, kept: KeptPlan | undefined) {
+export function inspectContainer(container: Container, kept: LaunchedWith | undefined) {
   const { record } = container;
-  const read = reader(kept ?? { ops: [], values: [] });
+  const read = reader(kept ?? { plan: [], values: [] });
   const [path = '', ...args] = record.command;
   const [, mask] = read.ops('cap-bound')[0] ?? [];
   const [, effective] = read.ops('caps')[0] ?? [];

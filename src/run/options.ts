@@ -19,8 +19,9 @@ import {
   type Throttle,
   type ThrottleFlags,
 } from './options/limits.js';
+import { type LogOptions, parseLog } from './options/log.js';
 import { type Mounts, parseMounts } from './options/mount.js';
-import { parseHostname, parseName, parseWorkdir } from './options/names.js';
+import { parseHostname, parseName, parsePath, parseWorkdir } from './options/names.js';
 import { checkNetwork, checkPlatform, checkPull, checkUserns, parseReadOnlyTmpfs } from './options/offers.js';
 import { refuse } from './options/refuse.js';
 import { type HostAddress, parseHost, parseResolver, type Resolver } from './options/resolver.js';
@@ -85,6 +86,11 @@ export interface RunFlags extends ThrottleFlags {
   device?: string[];
   userns?: string;
   secret?: string[];
+  detach?: boolean;
+  cidfile?: string;
+  pidfile?: string;
+  logDriver?: string;
+  logOpt?: string[];
 }
 
 /** What a command line depends on beside itself. */
@@ -155,6 +161,12 @@ export interface RunOptions extends Mounts {
   secrets: Secret[];
   /** With `readOnly`: file systems in memory where programs expect to write. */
   readOnlyTmpfs: boolean;
+  /** detached: it lives without its caller; create: it is launched later. */
+  mode: 'run' | 'detached' | 'create';
+  log: LogOptions;
+  /** Absolute paths. */
+  cidFile?: string;
+  pidFile?: string;
 }
 
 export type StorageDriver = 'fuse-overlayfs' | 'overlay';
@@ -240,6 +252,8 @@ export function parseRunOptions(image: string, command: string[], flags: RunFlag
     readOnlyTmpfs: parseReadOnlyTmpfs(flags.readOnlyTmpfs),
     direct: flags.direct ?? false,
     quiet: flags.quiet ?? false,
+    mode: flags.detach ? 'detached' : 'run',
+    log: parseLog(flags.logDriver, flags.logOpt ?? []),
     ...parseMounts(flags, caller),
     ...parsePayload(flags, caller),
     ...given('entrypoint', flags.entrypoint, parseEntrypoint),
@@ -248,6 +262,8 @@ export function parseRunOptions(image: string, command: string[], flags: RunFlag
     ...given('name', flags.name, parseName),
     ...given('hostname', flags.hostname, parseHostname),
     ...parseLimits(flags),
+    ...given('cidFile', flags.cidfile, (text) => parsePath(text, caller)),
+    ...given('pidFile', flags.pidfile, (text) => parsePath(text, caller)),
     ...given('storageDriver', flags.storageDriver, parseDriver),
     ...given('stopSignal', flags.stopSignal, parseStopSignal),
     ...given('stopTimeout', flags.stopTimeout, parseStopTimeout),

@@ -28,6 +28,7 @@ import { addGroups, type PayloadUser, resolveUser } from './image-user.js';
 import type { DeviceRate } from './limits.js';
 import type { Volume } from './options/volumes.js';
 import type { RunOptions } from './options.js';
+import { type Place, placeOf } from './place.js';
 import { decideFilters, type LoggedFilter } from './seccomp-filters.js';
 import { labelBase } from './selinux.js';
 import { type ContainerSpec, compileSpec, decideCapabilities, type FilterProgram, type SpecFacts } from './spec.js';
@@ -44,17 +45,12 @@ export interface RunSources {
   hidden: string[];
 }
 
-export interface PreparedRun {
+export interface PreparedRun extends Place {
   identity: OwnIdentity;
   image: ImageRecord;
   spec: ContainerSpec;
   plan: LaunchPlan;
   digest: string;
-  /** Directory of the scope's cgroup, given the scope's name; undefined without delegation. */
-  scopeParent?: string;
-  runtimeDir?: string;
-  /** The directory of the user's session: its socket, plans and the last filter. */
-  session: string;
   filter: { key: string; isStored: boolean };
   sources: RunSources;
   /** From this use of the tree's quota on, in percent, nothing is begun; 0 for never. */
@@ -64,14 +60,25 @@ export interface PreparedRun {
 /** `base` of `registry/team/base:latest`: the beginning of the name of a container that was given none. */
 const stemOf = (image: string) => (image.split('/').at(-1) ?? image).split(':')[0] ?? image;
 
+/** Beyond it a failed start is told without the options that led to its ops. */
+const MAX_ORIGINS = 64 * 2 ** 10;
+
+/** What a later launch tells a failure by: the plan that is kept has no words. */
+function originsOf({ plan, spec }: PreparedRun): RunValues {
+  const text = JSON.stringify(plan.map(({ origin }) => origin));
+  return spec.restartable && text.length < MAX_ORIGINS ? [['origins', text]] : [];
+}
+
 /** Values that are the same in every run of a plan. */
-export function constantsOf({ identity, image, digest, session, scopeParent }: PreparedRun): RunValues {
+export function constantsOf(prepared: PreparedRun): RunValues {
+  const { identity, image, digest, session, scopeParent } = prepared;
   return [
     ['store', identity.store],
     ['session', session],
     ['stem', stemOf(image.name)],
     ['plan', digest],
     ['image', image.name],
+    ...originsOf(prepared),
     ...(scopeParent === undefined ? [] : [['scope-parent', scopeParent] as const]),
   ];
 }
@@ -191,7 +198,6 @@ export function prepareRun(options: RunOptions, policy: Policy): PreparedRun {
     seccomp: seccomp.facts,
     ...(selinux === undefined ? {} : { selinux }),
   });
-  const { mount, manager } = host.cgroup;
   const labels = spec.labelled && selinux && !('why' in selinux) ? selinux : undefined;
   const plan = compilePlan(spec, {
     store: identity.store,
@@ -206,9 +212,7 @@ export function prepareRun(options: RunOptions, policy: Policy): PreparedRun {
     spec,
     plan,
     digest: planDigest(plan),
-    ...(spec.controllers.length > 0 && mount !== undefined ? { scopeParent: `${mount}${manager}/iso.slice` } : {}),
-    ...(host.runtimeDir === undefined ? {} : { runtimeDir: host.runtimeDir }),
-    session,
+    ...placeOf(host, identity.home, spec.controllers.length > 0),
     filter: seccomp.filter,
     sources: readSources(identity, image, layers, host, hidden),
     room: { refuse: policy.quota.refuse, home: identity.home, tree },

@@ -14,7 +14,7 @@ import { decodeTokens } from '../sys/wire.js';
 const invalid = (why: string) => new IsoError('plan.invalid', 'cannot read the plan of this launch', why);
 
 /** Takes tokens one after the other; the front has checked the entry, and wrote the rest itself. */
-function reader(bytes: Buffer) {
+export function reader(bytes: Buffer) {
   const tokens = decodeTokens(bytes);
   if (!tokens) throw invalid('it is cut off');
   let at = 0;
@@ -26,10 +26,11 @@ function reader(bytes: Buffer) {
   };
   const text = () => raw().toString('utf8');
   const list = <T>(one: () => T): T[] => Array.from({ length: Number(text()) }, one);
-  return { raw, text, list };
+  const taken = () => tokens.slice(0, at);
+  return { raw, text, list, taken };
 }
 
-type Reader = ReturnType<typeof reader>;
+export type Reader = ReturnType<typeof reader>;
 
 function readArgument(type: string, { raw, text }: Reader): unknown {
   if (type === 'b') return raw();
@@ -47,7 +48,8 @@ function readOp(from: Reader): Omit<PlannedOp, 'origin'> {
   return { stage: stage as Stage, op: [name, ...[...types].map((type) => readArgument(type, from))] as unknown as Op };
 }
 
-function readPlan(from: Reader): Omit<PlannedOp, 'origin'>[] {
+/** Magic, count and ops, without the options that they come from. */
+export function readPlan(from: Reader): Omit<PlannedOp, 'origin'>[] {
   from.text();
   return from.list(() => readOp(from));
 }
@@ -66,12 +68,6 @@ export function readEntry(bytes: Buffer): LaunchPlan {
   const ops = readPlan(reader(from.raw()));
   const origins = from.list(from.text);
   return ops.map((op, index) => ({ ...op, origin: origins[index] ?? '' }));
-}
-
-/** What a container was launched with. @throws IsoError plan.invalid */
-export function readRequest(bytes: Buffer): { ops: Omit<PlannedOp, 'origin'>[]; values: RunValues } {
-  const from = reader(bytes);
-  return { ops: readPlan(from), values: from.list(() => [from.text(), from.text()] as const) };
 }
 
 /** Values as the front writes them: count, then name and text of each. */

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isPaused } from '../facts/container-cgroup.js';
-import { isSameProcess } from '../facts/container-record.js';
+import { type ContainerState, isSameProcess } from '../facts/container-record.js';
 import { readContainers, type StoredContainer } from '../facts/containers.js';
 import { IsoError } from '../lib/errors.js';
 
@@ -25,6 +25,9 @@ function readStat(pid: number | undefined): string | undefined {
   }
 }
 
+/** Whether the process that a state names lives. */
+export const isAlive = (state: ContainerState): boolean => isSameProcess(state, readStat(state.pid));
+
 export interface Container extends StoredContainer {
   /** What the kernel says, not the record: a killed launcher leaves "running" behind. */
   running: boolean;
@@ -35,7 +38,7 @@ export interface Container extends StoredContainer {
 export function listContainers(home: string, uid: number): Container[] {
   return readContainers(home, uid).map((stored) => {
     const wasRunning = stored.state.status === 'running';
-    const running = wasRunning && isSameProcess(stored.state, readStat(stored.state.pid));
+    const running = wasRunning && isAlive(stored.state);
     const state = wasRunning && !running ? { ...stored.state, status: 'exited' as const } : stored.state;
     const paused = running && stored.state.pid !== undefined && isPaused(stored.state.pid, stored.record.id);
     return { ...stored, state, running, paused };

@@ -1,20 +1,19 @@
 /** One container from start to end. The launcher keeps its books (compile-records.ts); what went wrong is told here. */
-import { existsSync, readFileSync } from 'node:fs';
-import { constants } from 'node:os';
+import { accessSync, constants, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { readOwnIdentity } from '../facts/own-identity.js';
-import type { IsoError } from '../lib/errors.js';
+import { asIsoError, hasErrno, IsoError } from '../lib/errors.js';
 import { explainFailure, explainLoss } from '../sys/launcher/explain.js';
-import { type LaunchOptions, launch } from '../sys/launcher/launch.js';
 import type { LaunchPlan, RunValues } from '../sys/launcher/ops.js';
 import type { LaunchOutcome } from '../sys/launcher/status.js';
 import { recordEvent } from '../trail/record-event.js';
+import { type Launched, launchAnyway } from './launch-container.js';
 import type { RunOptions } from './options.js';
 import { constantsOf, type PreparedRun } from './prepare.js';
 import { containerDirectory, newContainerId, shortId } from './records.js';
 import { removeContainerDirectory } from './remove-container.js';
 
-const textOf = (values: RunValues, name: string) => values.find(([key]) => key === name)?.[1] ?? '';
+export const textOf = (values: RunValues, name: string) => values.find(([key]) => key === name)?.[1] ?? '';
 
 /** All values of one run, with a new id. */
 function runValues(prepared: PreparedRun, options: RunOptions): RunValues {
@@ -26,6 +25,9 @@ function runValues(prepared: PreparedRun, options: RunOptions): RunValues {
     ['name', options.name ?? `${textOf(fixed, 'stem')}-${id.slice(0, 6)}`],
     ['short-id', shortId(id)],
     ['hostname', options.hostname ?? shortId(id)],
+    ...(options.mode === 'run' ? [] : [['mode', options.mode] as const]),
+    ...(options.direct ? [['direct', '1'] as const] : []),
+    ...(options.pidFile === undefined ? [] : [['pid-file', options.pidFile] as const]),
     ...(options.workdir === undefined ? [] : [['workdir', options.workdir] as const]),
     ...options.env.map((assignment, index) => [`env.${index}`, assignment] as const),
     ...options.labels.map(({ value }, index) => [`label.${index}`, value] as const),
@@ -38,53 +40,10 @@ function runValues(prepared: PreparedRun, options: RunOptions): RunValues {
   ];
 }
 
-/** What is launched, and what a direct launch of it needs: the manager's help where the launch writes to a cgroup. */
-export type Launchable = Pick<PreparedRun, 'plan' | 'scopeParent' | 'runtimeDir'>;
-
-/** A direct launch asks the user's manager for a delegated scope: outside it the user may not make a cgroup. */
-function scopeOf({ scopeParent, runtimeDir }: Launchable, id: string): Pick<LaunchOptions, 'wrapper' | 'wrapperEnv'> {
-  if (scopeParent === undefined || runtimeDir === undefined) return {};
-  const unit = [`--unit=iso-${shortId(id)}.scope`, '--slice=iso.slice', '--property=Delegate=yes'];
-  return {
-    wrapper: ['/usr/bin/systemd-run', '--user', '--scope', '--quiet', '--collect', ...unit, '--'],
-    wrapperEnv: { XDG_RUNTIME_DIR: runtimeDir, PATH: '/usr/bin:/bin' },
-  };
-}
-
-/** What the launcher says when no session takes the launch and it has no cgroup for a direct one. */
-function needsScope(outcome: LaunchOutcome): boolean {
-  return outcome.kind === 'failed' && outcome.failure.index === 0 && outcome.failure.errno === constants.errno.EAGAIN;
-}
-
-interface Launched {
-  outcome: LaunchOutcome;
-  /** Nothing of the container outlives its launcher. */
-  direct: boolean;
-}
-
-/** Whose streams a launch has. */
-export type LaunchStreams = Pick<LaunchOptions, 'streams' | 'onSpawn'>;
-
-/** In the user's session, or without one; `scopeId` names the scope of a direct launch. */
-export async function launchAnyway(
-  prepared: Launchable,
-  values: RunValues,
-  direct: boolean,
-  scopeId: string,
-  streams: LaunchStreams = { streams: 'inherit' },
-): Promise<Launched> {
-  if (!direct) {
-    const outcome = await launch(prepared.plan, { values, direct, ...streams });
-    if (!needsScope(outcome)) return { outcome, direct };
-  }
-  const scope = scopeOf(prepared, scopeId);
-  return { outcome: await launch(prepared.plan, { values, direct: true, ...streams, ...scope }), direct: true };
-}
-
 /** The payload's files are the user's from the moment it ran, however it ended. */
 const didRun = (outcome: LaunchOutcome) => outcome.kind === 'exited' || (outcome.kind === 'died' && outcome.started);
 
-function recordFailure(values: RunValues, outcome: LaunchOutcome, error: IsoError): void {
+export function recordFailure(values: RunValues, outcome: LaunchOutcome, error: IsoError): void {
   const [id, name, image] = ['id', 'name', 'image'].map((key) => textOf(values, key));
   const isLate = didRun(outcome);
   // By then the container had started, and said so; it was its command that could not be executed.
@@ -112,6 +71,7 @@ function hasBegun(path: string): boolean {
 
 /** Whether the container is to be taken away. One of a session goes on without its launcher, and is the monitor's to remove. */
 function isRemoved(plan: LaunchPlan, { outcome, direct }: Launched, path: string): boolean {
+  if (outcome.kind === 'detached') return false;
   if (outcome.kind === 'died' && !direct) return false;
   const ran = didRun(outcome) || (outcome.kind === 'died' && hasBegun(path));
   return !ran || plan.some(({ stage, op }) => stage === 'exited' && op[0] === 'remove');
@@ -126,6 +86,7 @@ export async function conclude(plan: LaunchPlan, values: RunValues, launched: La
   const path = containerDirectory(textOf(values, 'store'), textOf(values, 'id'));
   // The launcher cleans up after itself, unless it was killed or a tree is deeper than it walks.
   if (isRemoved(plan, launched, path) && existsSync(path)) await removeContainerDirectory(readOwnIdentity(), path);
+  if (outcome.kind === 'detached') return 0;
   if (outcome.kind !== 'exited') {
     const error = explainFailure(plan, outcome, values);
     recordFailure(values, outcome, error);
@@ -135,8 +96,59 @@ export async function conclude(plan: LaunchPlan, values: RunValues, launched: La
   return outcome.code;
 }
 
-/** Runs the container; its exit status. @throws IsoError as `conclude` */
-export async function runContainer(prepared: PreparedRun, options: RunOptions): Promise<number> {
+/** A file that must not be there before, so that nobody takes an old id for this one. @throws IsoError write.failed */
+function writeIdFile(path: string, id: string): void {
+  try {
+    writeFileSync(path, id, { flag: 'wx', mode: 0o644 });
+  } catch (error) {
+    const why = hasErrno(error, 'EEXIST') ? 'it exists' : asIsoError(error).why;
+    throw new IsoError('write.failed', `cannot write ${path}`, why, { hint: 'remove it, or give another --cidfile' });
+  }
+}
+
+/** The launcher writes it, when it is too late to refuse. @throws IsoError write.failed */
+function requireWritable(path: string): void {
+  try {
+    accessSync(dirname(path), constants.W_OK);
+  } catch (error) {
+    throw new IsoError('write.failed', `cannot write ${path}`, asIsoError(error).why, {
+      hint: 'give another --pidfile',
+    });
+  }
+}
+
+function recordCreation(values: RunValues): void {
+  const [id = '', name = '', image = ''] = ['id', 'name', 'image'].map((key) => textOf(values, key));
+  recordEvent({
+    category: 'lifecycle',
+    action: 'container.create',
+    outcome: 'success',
+    severity: 'info',
+    message: `container ${name} created`,
+    container: { id, name, image: image.slice(0, 256) },
+    plan: textOf(values, 'plan'),
+  });
+}
+
+export interface Ran {
+  id: string;
+  code: number;
+}
+
+/** Makes the container and runs it as far as its mode says. @throws IsoError as `conclude` */
+export async function runContainer(prepared: PreparedRun, options: RunOptions): Promise<Ran> {
   const values = runValues(prepared, options);
-  return conclude(prepared.plan, values, await launchAnyway(prepared, values, options.direct, textOf(values, 'id')));
+  const id = textOf(values, 'id');
+  if (options.pidFile !== undefined) requireWritable(options.pidFile);
+  if (options.cidFile !== undefined) writeIdFile(options.cidFile, id);
+  try {
+    // What is launched later needs neither session nor scope yet.
+    const direct = options.direct && options.mode !== 'create';
+    const code = await conclude(prepared.plan, values, await launchAnyway(prepared, values, direct, id));
+    if (options.mode === 'create') recordCreation(values);
+    return { id, code };
+  } catch (error) {
+    if (options.cidFile !== undefined) rmSync(options.cidFile, { force: true });
+    throw error;
+  }
 }

@@ -36,7 +36,7 @@ export interface SecretFacts {
 const MAX_SECRET_BYTES = 512_000;
 
 const folderOf = ({ store }: Store) => join(store, 'secrets');
-const fileOf = (store: Store, name: string) => join(folderOf(store), name);
+export const secretFile = (store: Store, name: string) => join(folderOf(store), name);
 
 function missing(name: string): IsoError {
   return new IsoError('secret.missing', `cannot find the secret ${name}`, 'the store has none of this name');
@@ -46,7 +46,7 @@ function missing(name: string): IsoError {
 function readSecret(store: Store, name: string): { created: string; text: string } {
   let fd: number;
   try {
-    fd = openSync(fileOf(store, name), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    fd = openSync(secretFile(store, name), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   } catch (error) {
     if (hasErrno(error, 'ENOENT', 'ELOOP')) throw missing(name);
     throw error;
@@ -97,7 +97,7 @@ export async function createSecret(identity: OwnIdentity, name: string, content:
     throw refuse(`the secret ${name}`, `it has ${content.length} bytes, and ${MAX_SECRET_BYTES} are the most`);
   prepareStore(identity.store);
   await withStoreLock(identity.store, () => {
-    if (existsSync(fileOf(identity, name)))
+    if (existsSync(secretFile(identity, name)))
       throw new IsoError('secret.exists', `cannot store the secret ${name}`, 'it exists');
     const fresh = join(identity.store, 'tmp', `secret-${process.pid}`);
     mkdirSync(folderOf(identity), { recursive: true, mode: 0o700 });
@@ -105,7 +105,7 @@ export async function createSecret(identity: OwnIdentity, name: string, content:
     // For every user of a container; the directory keeps others of the host out.
     writeFileSync(fresh, content, { mode: 0o400, flag: 'wx' });
     chmodSync(fresh, 0o444);
-    renameSync(fresh, fileOf(identity, name));
+    renameSync(fresh, secretFile(identity, name));
   });
   tell('secret.create', name);
 }
@@ -113,8 +113,8 @@ export async function createSecret(identity: OwnIdentity, name: string, content:
 /** @throws IsoError secret.missing */
 export async function removeSecret(identity: OwnIdentity, name: string): Promise<void> {
   await withStoreLock(identity.store, () => {
-    if (!existsSync(fileOf(identity, name))) throw missing(name);
-    rmSync(fileOf(identity, name));
+    if (!existsSync(secretFile(identity, name))) throw missing(name);
+    rmSync(secretFile(identity, name));
   });
   tell('secret.remove', name);
 }
@@ -128,7 +128,7 @@ const OWN_TMPFS = {
 };
 
 function volumeOf(store: Store, { name, target, origin }: Secret, index: number): Volume {
-  const source = fileOf(store, name);
+  const source = secretFile(store, name);
   return { index, source, secret: true, destination: target, readOnly: true, noExec: true, relabel: 'shared', origin };
 }
 

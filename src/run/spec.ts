@@ -10,6 +10,7 @@ import type { BoundDevice } from './devices.js';
 import type { PayloadUser } from './image-user.js';
 import { type DeviceRate, decideLimits, type Limits } from './limits.js';
 import type { Label } from './options/labels.js';
+import type { LogOptions } from './options/log.js';
 import type { HostAddress, Resolver } from './options/resolver.js';
 import type { Sysctl } from './options/sysctls.js';
 import type { Tmpfs } from './options/tmpfs.js';
@@ -74,6 +75,11 @@ export interface ContainerSpec {
   labelled: boolean;
   cgroupMount?: string;
   remove: boolean;
+  /** It can be launched again. */
+  restartable: boolean;
+  log: LogOptions;
+  /** A file of the caller's gets the payload's pid. */
+  pidFile: boolean;
   warnings: string[];
 }
 
@@ -214,6 +220,9 @@ function asAsked({ stopSignal, stopTimeout, resolver, ...options }: RunOptions) 
     hosts: options.hosts,
     labels: labelValues(options.labels),
     remove: options.rm,
+    restartable: !options.rm || options.mode === 'create',
+    log: options.log,
+    pidFile: options.pidFile !== undefined,
     stop: {
       ...(stopSignal === undefined ? {} : { signal: stopSignal }),
       ...(stopTimeout === undefined ? {} : { timeout: stopTimeout }),

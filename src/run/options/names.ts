@@ -1,4 +1,5 @@
 /** Names and paths that a run gives. Pure. */
+import { posix } from 'node:path';
 import { refuse } from './refuse.js';
 
 const MAX_PATH = 4096;
@@ -16,4 +17,9 @@ export function parseHostname(text: string): string {
 export function parseWorkdir(text: string): string {
   if (text.startsWith('/') && Buffer.byteLength(text) < MAX_PATH) return text;
   throw refuse(`--workdir ${text}`, `it is not an absolute path of less than ${MAX_PATH} bytes`);
+}
+
+/** A file of the caller's. His directory may be gone: an absolute path does not ask for it. */
+export function parsePath(text: string, caller: { readonly cwd: string }): string {
+  return posix.isAbsolute(text) ? posix.normalize(text) : posix.resolve(caller.cwd, text);
 }

@@ -2,6 +2,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { pipeline, type Readable } from 'node:stream';
 import { childMapping, type IdMappings, mapText } from '../../lib/id-mapping.js';
+import { encodePlan, encodeRequest } from './encode.js';
 import { explainFailure } from './explain.js';
 import { launch } from './launch.js';
 import type { LaunchPlan, Op, PlannedOp, Stage } from './ops.js';
@@ -110,7 +111,7 @@ export async function runConfined(request: ConfinedRequest): Promise<ConfinedRes
   let output: [() => string, () => string] = [() => '', () => ''];
   const abortion = killOnAbort(request.signal);
   const outcome = await launch(plan, {
-    values: [],
+    request: encodeRequest(encodePlan(plan), []),
     streams: 'pipe',
     direct: true,
     onSpawn: (launcher) => {
@@ -125,6 +126,7 @@ export async function runConfined(request: ConfinedRequest): Promise<ConfinedRes
     },
   }).finally(abortion.ended);
   if (request.signal?.aborted) return { status: KILLED, stdout: output[0](), stderr: output[1]() };
+  if (outcome.kind === 'detached') throw new Error('the launcher left a program that it was to wait for');
   if (outcome.kind !== 'exited') throw explainFailure(plan, outcome);
   return { status: outcome.code, stdout: output[0](), stderr: output[1]() };
 }

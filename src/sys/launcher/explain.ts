@@ -22,6 +22,9 @@ const WORDS: { [Name in OpName]?: (op: Extract<Op, readonly [Name, ...unknown[]]
   'append-line': ([, path]) => `add to ${path}`,
   'cgroup-make': ([, directory], show) => `create the cgroup ${show(directory)}`,
   'cgroup-write': ([, directory, file, value], show) => `write ${value} to ${file} of the cgroup ${show(directory)}`,
+  hold: () => 'launch the container',
+  'keep-launch': ([, path], show) => `write ${show(path)}`,
+  supervise: () => 'open the log of the container and the socket to attach to',
   session: () => "map the user's subordinate ids",
   namespace: ([, name]) => `create a ${name} namespace`,
   overlay: () => 'mount the image with the kernel overlay driver',
@@ -112,15 +115,19 @@ function explainDeath({ status, started }: Extract<LaunchOutcome, { kind: 'died'
 }
 
 /** The error that output which the caller's descriptor did not take is. */
-export function explainLoss({ index, errno }: StatusRecord): IsoError {
+export function explainLoss({ role, index, errno }: StatusRecord): IsoError {
   const stream = index === 1 ? 'standard output' : 'standard error';
-  return new IsoError('write.failed', `cannot write the container's ${stream}`, errnoText(errno));
+  if (role === 'outer') return new IsoError('write.failed', `cannot write the container's ${stream}`, errnoText(errno));
+  const why = 'it was not read for so long that the rest was cut off: the container does not wait for who is attached';
+  return new IsoError('write.failed', `cannot follow the container's ${stream}`, why, {
+    hint: 'see all of it with `iso-run logs NAME`',
+  });
 }
 
 /** The error that a launch which did not run its payload is; `values` are those of the run. */
 export function explainFailure(
   plan: LaunchPlan,
-  outcome: Exclude<LaunchOutcome, { kind: 'exited' }>,
+  outcome: Exclude<LaunchOutcome, { kind: 'exited' | 'detached' }>,
   values: RunValues = [],
 ): IsoError {
   if (outcome.kind === 'died') return explainDeath(outcome);
@@ -137,6 +144,9 @@ export function explainFailure(
   const show = showWith(values);
   if (planned.op[0] === 'claim' && failure.errno === constants.errno.EEXIST) {
     return new IsoError('container.exists', `cannot ${describe(planned, show)}`, 'a container of this name exists');
+  }
+  if (planned.op[0] === 'hold' && failure.errno === constants.errno.EAGAIN) {
+    return new IsoError('container.running', 'cannot launch the container', 'another launch of it goes on');
   }
   return new IsoError('run.op-failed', `cannot ${describe(planned, show)}`, why(planned, failure), {
     hint: HINTS[planned.op[0]],

@@ -4,16 +4,19 @@ import { readFileSync } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
 import { IsoError } from '../../lib/errors.js';
 import { installed } from '../install.js';
-import { encodePlan, encodeRequest } from './encode.js';
-import type { LaunchPlan, RunValues } from './ops.js';
+import type { LaunchPlan } from './ops.js';
 import { type LaunchOutcome, outcomeOf, parseStatus } from './status.js';
 
-export interface LaunchOptions {
-  values: RunValues;
-  /** `inherit`: the launcher relays the caller's streams; `pipe`: this process does. */
-  streams: 'inherit' | 'pipe';
+export interface LaunchOptions extends LauncherOptions {
+  /** The plan with the values of this run, as the launcher reads it. */
+  request: Buffer;
   /** Without a session. */
   direct: boolean;
+}
+
+interface LauncherOptions {
+  /** `inherit`: the launcher relays the caller's streams; `pipe`: this process does. */
+  streams: 'inherit' | 'pipe';
   /** Program and arguments put before the launcher, such as systemd-run for a cgroup of its own. */
   wrapper?: readonly string[];
   /** Environment of the wrapper; the launcher itself needs none. */
@@ -54,15 +57,17 @@ function collect(stream: Readable): () => Buffer {
 
 /** What a report says of a plan. `died`: how the launcher ended, for one that says nothing. */
 export function readOutcome(plan: LaunchPlan, report: Buffer, died: string): LaunchOutcome {
-  const afterwards = plan.findIndex(({ stage }) => !['host', 'session', 'container'].includes(stage));
+  const afterwards = plan.findIndex(({ stage }) => !['create', 'host', 'session', 'container'].includes(stage));
   return outcomeOf(parseStatus(report), afterwards < 0 ? plan.length : afterwards, died);
 }
 
-/** Runs a plan to its end. Rejects only when the launcher cannot be started at all. */
-export async function launch(plan: LaunchPlan, options: LaunchOptions): Promise<LaunchOutcome> {
-  const request = encodeRequest(encodePlan(plan), options.values);
-  const own = options.direct ? ['--direct'] : [];
-  const [program = '', ...args] = [...(options.wrapper ?? []), installed('iso-launch'), ...own];
+/** Runs the launcher to its end: its report, and how it ended. Rejects only when it cannot be started at all. */
+export async function runLauncher(
+  words: readonly string[],
+  request: Buffer,
+  options: LauncherOptions,
+): Promise<{ report: Buffer; died: string }> {
+  const [program = '', ...args] = [...(options.wrapper ?? []), installed('iso-launch'), ...words];
   const streams = Array<'inherit' | 'pipe'>(3).fill(options.streams);
   // The first socket that Node destroys makes it open its standard error, which makes the caller's pipe non-blocking. Opened
   // here instead, that is undone: descriptors that a child inherits are set to blocking.
@@ -87,8 +92,14 @@ export async function launch(plan: LaunchPlan, options: LaunchOptions): Promise<
     input.end(request);
     options.onSpawn?.(launcher);
     const died = await ended;
-    return readOutcome(plan, report(), died);
+    return { report: report(), died };
   } finally {
     undo();
   }
+}
+
+/** Runs a plan to its end, or until it goes on by itself. */
+export async function launch(plan: LaunchPlan, options: LaunchOptions): Promise<LaunchOutcome> {
+  const { report, died } = await runLauncher(options.direct ? ['--direct'] : [], options.request, options);
+  return readOutcome(plan, report, died);
 }

@@ -3,11 +3,21 @@
  * (`iso-launch --ops`) is the same; a test compares the two.
  */
 
-export const STAGES = ['host', 'session', 'container', 'started', 'cleanup', 'exited', 'failed'] as const;
+export const STAGES = [
+  'create',
+  'host',
+  'session',
+  'container',
+  'started',
+  'cleanup',
+  'exited',
+  'failed',
+  'discard',
+] as const;
 /**
- * host: the caller's namespaces; session: the monitor, root of a user namespace with all the user's ids; container: pid 1 of
+ * create: a new container, which is left out when one is launched again; host: the caller's namespaces; session: the monitor, root of a user namespace with all the user's ids; container: pid 1 of
  * the container. Then the monitor again: started, beside the payload; cleanup, in every case; exited after a payload that
- * ran, failed when none did.
+ * ran, failed when none did, and then discard where the container was new.
  */
 export type Stage = (typeof STAGES)[number];
 
@@ -17,7 +27,7 @@ export interface RunArgument {
 }
 
 /** Given with each run. */
-type GivenValue = 'id' | 'name' | 'short-id' | 'hostname' | 'workdir' | 'store' | 'plan';
+type GivenValue = 'id' | 'name' | 'short-id' | 'hostname' | 'workdir' | 'store' | 'plan' | 'pid-file';
 type NumberedValue =
   | `env.${number}`
   | `label.${number}`
@@ -36,6 +46,7 @@ type MadeValue =
   | 'state-file'
   | 'record-file'
   | 'launch-file'
+  | 'log-file'
   | 'scope'
   | 'monitor'
   | 'cgroup'
@@ -65,8 +76,12 @@ export type Text = string | RunArgument;
 
 /** The arguments of each op. Paths of the host are absolute; those of the container are resolved beneath its root. */
 export interface OpArguments {
-  /** The plan and the values of this run. */
+  /** One launch of a container at a time. */
+  hold: [directory: Text];
+  /** The plan and the values of this run, for the next launch and for what joins. */
   'keep-launch': [path: Text];
+  /** The log and the socket of a container that lives without its caller; without a path there is no log. */
+  supervise: [directory: Text, log: Text, maxSize: number, maxFiles: number];
   /** A name in a directory of links, for one container at a time. */
   claim: [directory: string, name: Text, id: Text];
   /** A free pair of categories, and the contexts with it. */
@@ -79,7 +94,7 @@ export interface OpArguments {
   'cgroup-write': [directory: Text, file: string, value: string];
   'cgroup-remove': [scope: Text];
   /**
-   * null | pipe | terminal | terminal-null: what the payload's standard input is; output is always relayed. Here and
+   * null | pipe | terminal | terminal-null: what the payload's standard input is; output is always relayed or supervised. Here and
    * below an empty context leaves SELinux labels to the policy.
    */
   stdio: [mode: string, context: Text];
@@ -145,13 +160,15 @@ export type Op = { [Name in OpName]: readonly [name: Name, ...args: OpArguments[
 
 /** t text, n number, b bytes, c composition; `-` marks an op without arguments, as the launcher prints it. */
 export const OPS: { [Name in OpName]: readonly [args: string, ...stages: Stage[]] } = {
-  'keep-launch': ['t', 'host'],
-  claim: ['ttt', 'host'],
-  'label-pair': ['ttttt', 'host'],
-  'make-directory': ['tn', 'host'],
-  'write-file': ['tnc', 'host', 'started', 'exited', 'failed'],
-  'append-line': ['tnc', 'host', 'started', 'exited', 'failed'],
-  release: ['tt', 'exited', 'failed'],
+  hold: ['t', 'host'],
+  'keep-launch': ['t', 'create'],
+  supervise: ['ttnn', 'host'],
+  claim: ['ttt', 'create'],
+  'label-pair': ['ttttt', 'create', 'host'],
+  'make-directory': ['tn', 'create'],
+  'write-file': ['tnc', 'create', 'host', 'started', 'exited', 'failed'],
+  'append-line': ['tnc', 'create', 'host', 'started', 'exited', 'failed'],
+  release: ['tt', 'exited', 'discard'],
   'cgroup-make': ['t', 'host'],
   'cgroup-write': ['ttt', 'host', 'session', 'container'],
   'cgroup-remove': ['t', 'exited', 'failed'],
@@ -171,7 +188,7 @@ export const OPS: { [Name in OpName]: readonly [args: string, ...stages: Stage[]
   join: ['tt', 'container'],
   program: ['t', 'container'],
   unmount: ['t', 'cleanup'],
-  remove: ['t', 'exited', 'failed'],
+  remove: ['t', 'exited', 'discard'],
   hostname: ['t', 'container'],
   mkdir: ['tn', 'session', 'container'],
   touch: ['tn', 'container'],

@@ -1,7 +1,7 @@
 /** The launcher's report on descriptor 4: records to an outcome (native/status.h). Pure. */
 
 const RECORD_BYTES = 20;
-const KINDS = { 1: 'ready', 2: 'fail', 3: 'start', 4: 'exit', 5: 'lost' } as const;
+const KINDS = { 1: 'ready', 2: 'fail', 3: 'start', 4: 'exit', 5: 'lost', 6: 'done' } as const;
 const ROLES = { 1: 'outer', 2: 'session', 3: 'container' } as const;
 
 export interface StatusRecord {
@@ -36,6 +36,8 @@ export type LaunchOutcome =
    * the output that could not be written.
    */
   | { kind: 'exited'; code: number; cleanup: StatusRecord[]; lost?: StatusRecord }
+  /** What was asked for is done, and goes on without its launcher. */
+  | { kind: 'detached' }
   /** An op failed; the payload never ran. `exec` when it was execve itself. */
   | { kind: 'failed'; failure: StatusRecord; exec: boolean }
   /** The launcher ended without a word; `started` when the payload ran until then. */
@@ -60,6 +62,7 @@ export function outcomeOf(records: readonly StatusRecord[], afterwards: number, 
   }
   const exit = records.find((record) => record.kind === 'exit');
   const started = records.some((record) => record.kind === 'ready');
+  if (!exit && records.some((record) => record.kind === 'done')) return { kind: 'detached' };
   if (!exit || !started) return { kind: 'died', status: died, started };
   const lost = records.find((record) => record.kind === 'lost');
   return { kind: 'exited', code: exitCode(exit.detail), cleanup: failures, ...(lost ? { lost } : {}) };

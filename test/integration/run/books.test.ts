@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { containerPair, PAIRS } from '../../../src/lib/selinux-context.js';
-import { jsonComposition } from '../../../src/run/json-template.js';
+import { jsonComposition, textComposition } from '../../../src/run/json-template.js';
 import { labelsOf } from '../../../src/run/selinux.js';
 import type { Op, PlannedOp, RunValues } from '../../../src/sys/launcher/ops.js';
 import { makeRunUser, type RunUser } from './run-user.js';
@@ -23,10 +23,11 @@ beforeEach(() => {
   for (const path of [place, join(place, 'containers')]) chownSync(path, user.uid, user.gid);
 });
 
-/** Runs ops of the host stage alone: a plan without a session ends there, as a failure that is no op's. */
+/** Runs ops of the create stage, after one that works: a plan without a session ends there, as a failure that is no op's. */
 async function keep(ops: readonly Op[], values: RunValues): Promise<{ index: number; errno: number }> {
-  const all: Op[] = [['stdio', 'null', ''], ...ops];
-  const plan: PlannedOp[] = all.map((op) => ({ stage: 'host', op, origin: 'test' }));
+  const first: Op = ['write-file', join(place, 'first'), 0o600, textComposition(['first'])];
+  const plan: PlannedOp[] = [first, ...ops].map((op) => ({ stage: 'create', op, origin: 'test' }));
+  plan.push({ stage: 'host', op: ['stdio', 'null', ''], origin: 'test' });
   const outcome = await user.launch(plan, undefined, values);
   if (outcome.kind !== 'failed') throw new Error(`the launch ended as ${outcome.kind}`);
   return outcome.failure;

@@ -250,7 +250,7 @@ describe('what is refused', () => {
       rmSync(file);
       expect((await exec('main', 'true')).stderr).toContain('code: plan.invalid');
     } finally {
-      writeFileSync(file, bytes);
+      writeFileSync(file, bytes, { mode: 0o600 });
       giveTo(user, file);
     }
     expect((await exec('main', 'true')).status).toBe(0);
