@@ -74,13 +74,15 @@ static int append(struct log *log, const char *bytes, size_t size) {
     int error = rotate(log);
     if (error) return error;
   }
-  ssize_t put = write(log->fd, bytes, size);
-  if (put == (ssize_t)size) {
-    log->size += size;
-    return 0;
+  size_t done = 0;
+  while (done < size) {
+    ssize_t put = write(log->fd, bytes + done, size - done);
+    if (put < 0) break;
+    done += (size_t)put;
   }
-  int error = put < 0 ? -errno : -ENOSPC;
-  if (put > 0 && ftruncate(log->fd, (off_t)log->size) < 0) log->size += (size_t)put;
+  int error = done < size ? -errno : 0;
+  if (error && done > 0 && ftruncate(log->fd, (off_t)log->size) == 0) done = 0;
+  log->size += done;
   return error;
 }
 
