@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import type { ExecFlags } from '../run/exec-options.js';
 import type { Selected } from '../run/select-containers.js';
 import { collect } from './run-options.js';
+import { writeOut } from './write-out.js';
 
 /** Kept under the key that the front looks for; it knows a container by its name or id alone. */
 function keyFor({ container: { record }, shown }: Selected): string | undefined {
@@ -16,7 +17,7 @@ async function exec(words: string[], flags: ExecFlags): Promise<void> {
   const { readOwnIdentity } = await import('../facts/own-identity.js');
   const { listContainers } = await import('../run/records.js');
   const { selectContainers } = await import('../run/select-containers.js');
-  const { execContainer, execSpec, prepareExec } = await import('../run/exec-container.js');
+  const { execContainer, execDetached, execSpec, prepareExec } = await import('../run/exec-container.js');
   const { IsoError } = await import('../lib/errors.js');
   const options = parseExecOptions(flags, { env: process.env, readText: readCallerFile });
   const identity = readOwnIdentity();
@@ -26,14 +27,15 @@ async function exec(words: string[], flags: ExecFlags): Promise<void> {
   if (command.length === 0 || !selected) {
     throw new IsoError('usage.invalid', 'cannot run a command in a container', 'no command was given');
   }
-  const spec = execSpec(identity, selected.container, options);
+  const spec = await execSpec(identity, selected.container, options);
   const prepared = prepareExec(identity, selected.container, spec);
   const key = keyFor(selected);
   if (key !== undefined) {
     const { storeExec } = await import('../run/store-exec.js');
     storeExec(key, identity, selected.container, { spec, prepared, since });
   }
-  process.exitCode = await execContainer(prepared, command, options.direct);
+  if (options.detach) writeOut(`${await execDetached(prepared, command, options.direct)}\n`);
+  else process.exitCode = await execContainer(prepared, command, options.direct);
 }
 
 export function registerExecCommand(program: Command): void {
@@ -43,6 +45,7 @@ export function registerExecCommand(program: Command): void {
     .usage('[options] CONTAINER COMMAND [ARGUMENT...]')
     .argument('<words...>', 'the container, then the command and its arguments')
     .passThroughOptions()
+    .option('-d, --detach', 'leave the command to itself, and print an id')
     .option('-i, --interactive', 'relay standard input to the command')
     .option('-t, --tty', 'give the command a terminal of its own')
     .option('-e, --env <name[=value]>', 'set an environment variable, or pass one on', collect)

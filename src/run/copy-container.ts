@@ -59,8 +59,8 @@ async function copyInside(
       },
     );
   }
-  const options = { interactive: stdin, tty: false, env: [], workdir: '/', direct: false };
-  const spec = { ...execSpec(identity, container, options), program: installed('iso-copy') };
+  const options = { interactive: stdin, tty: false, env: [], workdir: '/', detach: false, direct: false };
+  const spec = { ...(await execSpec(identity, container, options)), program: installed('iso-copy') };
   const root = { uid: 0, gid: 0, groups: [0], home: '/' };
   let complaint = () => '';
   const watched: LaunchStreams = {

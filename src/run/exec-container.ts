@@ -3,9 +3,7 @@ import { join } from 'node:path';
 import { readContainerCgroup } from '../facts/container-cgroup.js';
 import type { OwnIdentity } from '../facts/own-identity.js';
 import { readRunHost, sessionDirectory } from '../facts/run-host.js';
-import { findImage, layerPath } from '../image/store.js';
 import { IsoError } from '../lib/errors.js';
-import { mappedIds } from '../lib/id-mapping.js';
 import { explainFailure, explainLoss } from '../sys/launcher/explain.js';
 import type { LaunchPlan, RunValues } from '../sys/launcher/ops.js';
 import type { LaunchOutcome } from '../sys/launcher/status.js';
@@ -13,21 +11,10 @@ import { recordEvent, USER_SPOOL } from '../trail/record-event.js';
 import { compileExec, type ExecSpec } from './compile-exec.js';
 import { requireRunning } from './end-container.js';
 import type { ExecOptions } from './exec-options.js';
-import { readLayerFile } from './image-files.js';
-import { type PayloadUser, resolveUser } from './image-user.js';
 import { readKeptLaunch } from './kept-launch.js';
 import { type LaunchStreams, launchAnyway } from './launch-container.js';
-import { type Container, containerDirectory, newContainerId } from './records.js';
+import { type Container, newContainerId } from './records.js';
 import { fileContextOf } from './selinux.js';
-
-/** By the container's own files, as it changed them; an image that was removed meanwhile has none to add. */
-function readUser(identity: OwnIdentity, { record }: Container, user: string): PayloadUser {
-  const { store, ids } = identity;
-  const upper = join(containerDirectory(store, record.id), 'upper');
-  const layers = findImage(store, record.image).layers.map((digest) => layerPath(store, digest));
-  const read = (path: string) => readLayerFile([...layers, upper], path) ?? '';
-  return resolveUser(user, read('etc/passwd'), read('etc/group'), { uid: mappedIds(ids.uid), gid: mappedIds(ids.gid) });
-}
 
 /** A process that is born frozen would hold its caller until somebody else wakes the container. */
 function requireAwake({ record, paused }: Container): void {
@@ -38,12 +25,16 @@ function requireAwake({ record, paused }: Container): void {
 }
 
 /** @throws IsoError container.state, plan.invalid, usage.invalid */
-export function execSpec(identity: OwnIdentity, container: Container, options: ExecOptions): ExecSpec {
+export async function execSpec(identity: OwnIdentity, container: Container, options: ExecOptions): Promise<ExecSpec> {
   const { record } = container;
   const process = requireRunning(container, 'run a command in');
   const cgroup = readContainerCgroup(process.pid, record.id);
   requireAwake(container);
   const labels = record.label === undefined ? undefined : { process: record.label, file: fileContextOf(record.label) };
+  // Most commands name no user, and need nothing of the image then.
+  const { user } = options;
+  const chosen =
+    user === undefined ? {} : { user: (await import('./exec-user.js')).readExecUser(identity, container, user) };
   return {
     request: readKeptLaunch(identity, record),
     process,
@@ -57,7 +48,7 @@ export function execSpec(identity: OwnIdentity, container: Container, options: E
     ...(cgroup === undefined ? {} : { cgroup: `${cgroup}/payload` }),
     ...(labels === undefined ? {} : { labels }),
     ...(options.workdir === undefined ? {} : { cwd: options.workdir }),
-    ...(options.user === undefined ? {} : { user: readUser(identity, container, options.user) }),
+    ...chosen,
   };
 }
 
@@ -128,6 +119,21 @@ export function concludeExec(plan: LaunchPlan, values: RunValues, outcome: Launc
   if (outcome.kind !== 'exited') throw recordFailure(values, explainFailure(plan, outcome, values));
   if (outcome.lost) throw explainLoss(outcome.lost);
   return outcome.code;
+}
+
+/** Starts the command and leaves it to its monitor; an id for it, as Podman prints one. @throws IsoError when it did not start */
+export async function execDetached(
+  prepared: PreparedExec,
+  command: readonly string[],
+  direct: boolean,
+): Promise<string> {
+  const id = newContainerId();
+  const words = command.map((word) => ['command', word] as const);
+  const values: RunValues = [...prepared.constants, ['mode', 'detached'], ...words];
+  const { outcome } = await launchAnyway(prepared, values, direct, id);
+  // One that ended at once has run as well.
+  if (outcome.kind === 'detached' || outcome.kind === 'exited') return id;
+  throw recordFailure(values, explainFailure(prepared.plan, outcome, values));
 }
 
 /** The exit status of the command. @throws IsoError as `concludeExec` */

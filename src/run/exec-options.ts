@@ -13,6 +13,7 @@ export interface ExecFlags {
   envFile?: string[];
   workdir?: string;
   user?: string;
+  detach?: boolean;
   latest?: boolean;
   privileged?: boolean;
   direct?: boolean;
@@ -25,6 +26,8 @@ export interface ExecOptions {
   env: string[];
   workdir?: string;
   user?: string;
+  /** Nobody waits for the command, and its output goes nowhere. */
+  detach: boolean;
   direct: boolean;
 }
 
@@ -45,9 +48,11 @@ export function parseExecOptions(flags: ExecFlags, { env, readText }: Pick<Calle
   ];
   if (variables.length > MAX_VARIABLES) throw refuse('these options', `at most ${MAX_VARIABLES} variables`);
   return {
-    interactive: flags.interactive ?? false,
+    // Nobody would type.
+    interactive: (flags.interactive ?? false) && !flags.detach,
     tty: flags.tty ?? false,
     env: variables,
+    detach: flags.detach ?? false,
     direct: flags.direct ?? false,
     ...(flags.workdir === undefined ? {} : { workdir: parseWorkdir(flags.workdir) }),
     ...(flags.user === undefined ? {} : { user: flags.user }),
