@@ -109,6 +109,19 @@ describe.each([
     expect(refused.stderr).toMatch(/working directory \/nowhere\n {2}why: .*ENOENT/);
   });
 
+  it('goes on by itself with -d, as confined, and its output goes nowhere', async () => {
+    const script = 'yes | head -c 1000000; grep -E "CapEff|NoNew|Seccomp" /proc/self/status > /tmp/made; sleep 2000';
+    const { status, stdout, stderr } = await exec(...way, '-d', 'main', 'sh', '-c', script);
+    expect([status, stdout, stderr]).toEqual([0, expect.stringMatching(/^[0-9a-f]{64}\n$/), '']);
+    const same = await exec(...way, 'main', 'grep', '-E', 'CapEff|NoNew|Seccomp', '/proc/self/status');
+    await until(async () => (await exec('main', 'cat', '/tmp/made')).stdout === same.stdout);
+    expect((await user.isoRun(['top', 'main', 'args'])).stdout).toContain('sleep 2000\n');
+    // Without a handler its pid 1 is none of those that a signal from inside reaches.
+    await exec('main', 'sh', '-c', 'rm /tmp/made; killall sleep');
+    const missing = await exec(...way, '-d', 'main', 'no-such');
+    expect([missing.status, missing.stdout]).toEqual([127, '']);
+  });
+
   it('has a terminal of its own with -t, and the container keeps its console', async () => {
     const { stdout } = user.run([
       'script',
