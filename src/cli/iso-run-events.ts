@@ -6,11 +6,11 @@ import { readOwnIdentity } from '../facts/own-identity.js';
 import { hasErrno, IsoError } from '../lib/errors.js';
 import { formatValues, parseTemplate } from '../lib/format-template.js';
 import { escapeControl } from '../lib/text.js';
+import { parseLogTime } from '../run/log-time.js';
 import { type ContainerEvent, containerEvent, EVENT_FILTERS, eventLine, isWanted } from '../trail/container-event.js';
 import { decodeLine } from '../trail/decode-line.js';
 import { MAX_SPOOL_BYTES } from '../trail/read-trail.js';
 import { USER_SPOOL } from '../trail/record-event.js';
-import { parseSince } from '../trail/select-events.js';
 import type { EventsFlags } from './iso-run-look.js';
 import { writeOut } from './write-out.js';
 
@@ -28,15 +28,8 @@ function parseFilter(text: string): Filter {
   );
 }
 
-function parseTime(option: string, text: string): number {
-  const time = parseSince(text, Date.now());
-  if (time !== undefined) return time;
-  throw new IsoError(
-    'usage.invalid',
-    `cannot use ${option} ${text}`,
-    'it is neither a span such as 2h nor a date such as 2026-01-31T08:00',
-  );
-}
+/** A date, seconds or a span, as logs take them; in milliseconds. */
+const parseTime = (option: string, text: string) => Date.parse(parseLogTime(option, text, Date.now()));
 
 /** Whole lines of the spool from `offset` on, and where the next ones will begin. A spool that was emptied begins anew. */
 function readOn(file: string, offset: number): { lines: string[]; next: number } {
