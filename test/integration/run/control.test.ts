@@ -116,6 +116,15 @@ describe('wait', () => {
   });
 });
 
+describe('wait, for a container that ends meanwhile', () => {
+  it.each([['--rm'], ['--init=false']])('knows its status each time (%s)', async (option) => {
+    for (let round = 0; round < 5; round += 1) {
+      await run('run', '-d', option, '--name', `ends-${round}`, 'base', 'sh', '-c', 'sleep 0.3; exit 6');
+      expect(await run('wait', `ends-${round}`)).toMatchObject({ status: 0, stdout: '6\n' });
+    }
+  });
+});
+
 describe('rm', () => {
   it('refuses what runs, and ends it with --force', async () => {
     const { ended } = await start('living', ['sleep', '1000'], ['-u', '1000']);
