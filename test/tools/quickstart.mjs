@@ -49,6 +49,19 @@ function provision() {
 const LOOK_AROUND = `id -u; cat /proc/self/uid_map; ls /sys/class/net; ls -d /proc/[0-9]*
 grep -E "Seccomp|NoNewPrivs|CapEff" /proc/self/status`;
 
+/** With the words of Podman. */
+function keepOneRunning() {
+  // What an interrupted quickstart left.
+  succeedsAsUser(['iso-run', 'rm', '--force', 'greeter']);
+  say('\nA container that goes on without its caller, a command in it, its log, its end:');
+  asUser(['iso-run', 'run', '-d', '--name', 'greeter', 'base', 'sh', '-c', 'echo hello; exec sleep 600']);
+  asUser(['iso-run', 'exec', 'greeter', 'ps']);
+  asUser(['iso-run', 'logs', 'greeter']);
+  asUser(['iso-run', 'stop', '--time', '1', 'greeter']);
+  asUser(['iso-run', 'ps', '--all', '--format', '{{.Names}}: {{.Status}}']);
+  asUser(['iso-run', 'rm', 'greeter']);
+}
+
 async function runContainers() {
   if (!succeedsAsUser(['iso-run', 'image', 'inspect', 'base'])) asUser(['iso-run', 'image', 'bootstrap', 'base']);
   asUser(['iso-run', 'image', 'ls']);
@@ -90,7 +103,10 @@ await main(async () => {
     asRoot(['iso-setup', '--version']);
   });
   await stage(`4 provision the user ${USER}`, provision);
-  await stage('5 run containers as that user', runContainers);
+  await stage('5 run containers as that user', async () => {
+    await runContainers();
+    keepOneRunning();
+  });
   await stage('6 what is refused', showRefusals);
   // Findings are an answer, not a failure: status 2 says that there are some.
   await stage('7 report, while a container runs', () =>
