@@ -176,9 +176,14 @@ describe('the log', () => {
     const files = readdirSync(join(containers(), id)).filter((name) => name.startsWith('ctr.log'));
     expect(files.sort()).toEqual(['ctr.log', 'ctr.log.1', 'ctr.log.2']);
     for (const file of files) expect(statSync(fileOf(id, file)).size).toBeLessThanOrEqual(64 * 1024);
-    const lines = ['ctr.log.2', 'ctr.log.1', 'ctr.log'].flatMap((file) =>
-      [...readFileSync(fileOf(id, file), 'utf8').matchAll(/F line (\d+)$/gm)].map((match) => Number(match[1])),
+    const records = ['ctr.log.2', 'ctr.log.1', 'ctr.log'].flatMap((file) =>
+      readFileSync(fileOf(id, file), 'utf8').trimEnd().split('\n'),
     );
+    // A line that was read in two parts is two records, of which the first says P.
+    const text = records
+      .map((record) => record.replace(/^\S+ stdout (P|F) /, ''))
+      .map((part, index) => (records[index]?.includes(' stdout P ') ? part : `${part}\n`));
+    const lines = [...text.join('').matchAll(/^line (\d+)$/gm)].map((match) => Number(match[1]));
     expect(lines.at(-1)).toBe(5999);
     expect(lines).toEqual(Array.from({ length: lines.length }, (_, index) => 6000 - lines.length + index));
   });
