@@ -6,9 +6,9 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 
 #include "send-fds.h"
+#include "session-client.h"
 #include "streams.h"
 
 #define GREETING_MS 10000
@@ -41,17 +41,9 @@ void attach_say(int client_fd, enum attach_kind kind, int detail) {
   say(client_fd, &message);
 }
 
-static int connect_to(const char *directory) {
-  struct sockaddr_un address = {.sun_family = AF_UNIX};
+static int open_channel(const char *directory) {
   autoclose int directory_fd = open(directory, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-  if (directory_fd < 0) return -errno;
-  snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/" ATTACH_SOCKET, directory_fd);
-  int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-  if (fd < 0) return -errno;
-  if (connect(fd, (const struct sockaddr *)&address, sizeof address) == 0) return fd;
-  int error = -errno;
-  close(fd);
-  return error;
+  return directory_fd < 0 ? -errno : connect_to(directory_fd, ATTACH_SOCKET);
 }
 
 /* What the monitor says to those it takes. */
@@ -69,7 +61,7 @@ int attach_run(struct launch *launch, const char *directory) {
   sigset_t all;
   sigfillset(&all);
   sigprocmask(SIG_SETMASK, &all, NULL);
-  launch->client[0] = connect_to(directory);
+  launch->client[0] = open_channel(directory);
   int error = launch->client[0] < 0 ? launch->client[0] : read_greeting(launch);
   if (!error) error = streams_attach(launch);
   if (!error) return relay_run(launch);

@@ -33,7 +33,7 @@ int open_private(const char *path) {
 }
 
 /* Through /proc, since a path in a deep home does not fit an address (unix(7)). */
-static int connect_to(int directory_fd, const char *name) {
+int connect_to(int directory_fd, const char *name) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
   snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/%s", directory_fd, name);
   int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);

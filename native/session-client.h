@@ -31,3 +31,6 @@ int session_launch(struct launch *launch, const char *uid_map, const char *gid_m
 
 /* Opens a directory that belongs to this user and to nobody else, made when it is absent. Descriptor or -errno. */
 int open_private(const char *path);
+
+/* Connects to the socket of this name in a directory, by the descriptor. Descriptor or -errno. */
+int connect_to(int directory_fd, const char *name);
