@@ -1,7 +1,7 @@
-/** The same host with AppArmor instead of SELinux. */
+/** The same host with AppArmor instead of SELinux, and a file system without project quota beside its own. */
 import { describe, expect, it } from 'vitest';
+import { ext4Tests } from './ext4-tests.js';
 import { faultTests } from './fault-tests.js';
-import { limitValueTest } from './limit-tests.js';
 import { loginTests } from './login-tests.js';
 import { installTests, purgeTests } from './package-tests.js';
 import { podmanTests } from './podman-tests.js';
@@ -16,8 +16,8 @@ describe.sequential('AppArmor, XFS with project quota', () => {
   installTests(lab);
   provisionTests(lab);
   loginTests(lab);
-  limitValueTest(lab);
   podmanTests(lab);
+  ext4Tests(lab);
   faultTests(lab);
   purgeTests(lab);
 });

@@ -8,7 +8,7 @@ import { progress, StageError } from '../tools/stage.mjs';
 import { accelerator } from './accelerator.mjs';
 import { ensureImage } from './image.mjs';
 import { askMonitor, machine, makeDisks, makePlace } from './machine.mjs';
-import { scenarios } from './scenarios.mjs';
+import { EXT4_PLACE, scenarios } from './scenarios.mjs';
 import { sshTo } from './ssh.mjs';
 
 /** A boot takes a minute, and several where the machine below has other work. */
@@ -39,7 +39,7 @@ function powerSwitch(place, command, keep) {
     isOn,
     on() {
       const log = openSync(join(place, 'qemu.log'), 'a');
-      qemu = spawn('nice', [...ease, 'qemu-system-x86_64', ...command], {
+      qemu = spawn('nice', [...ease, ...command], {
         stdio: ['ignore', log, log],
         detached: keep,
       });
@@ -80,12 +80,12 @@ export async function bootGuest(name, { keep = false } = {}) {
   const scenario = scenarios[name];
   if (!scenario) throw new StageError(`unknown scenario "${name}"`, `one of ${Object.keys(scenarios).join(', ')}`);
   const image = ensureImage(scenario.suite);
-  const processor = await accelerator(image);
+  const emulator = await accelerator(image);
   const place = makePlace();
   const port = await freePort();
   makeDisks(place, image, scenario);
   const ssh = sshTo(place, join(image, 'key'), port);
-  const power = powerSwitch(place, [...processor, ...machine(place, image, scenario, port)], keep);
+  const power = powerSwitch(place, [...emulator, ...machine(place, image, scenario, port)], keep);
 
   async function powerOn() {
     power.on();
@@ -149,7 +149,7 @@ export async function bootGuest(name, { keep = false } = {}) {
   try {
     await firstBoot();
     if (scenario.apparmor) await removeSelinux(guest);
-    if (scenario.ext4Home) await mountExt4Home(guest);
+    if (scenario.ext4) await mountExt4(guest);
     return guest;
   } catch (error) {
     const end = guest.console().split('\n').slice(-25).join('\n');
@@ -162,9 +162,9 @@ export async function bootGuest(name, { keep = false } = {}) {
 
 /** @typedef {Awaited<ReturnType<typeof bootGuest>>} Guest */
 
-async function mountExt4Home(guest) {
-  await guest.sh(`echo 'LABEL=iso-home /home ext4 defaults 0 2' >>/etc/fstab
-    systemctl daemon-reload && mount /home`);
+async function mountExt4(guest) {
+  await guest.sh(`echo 'LABEL=iso-ext4 ${EXT4_PLACE} ext4 defaults 0 2' >>/etc/fstab
+    systemctl daemon-reload && mount ${EXT4_PLACE}`);
 }
 
 /** A policy that is there is one that the package adds to, enabled or not, and compiling it takes minutes of emulation. */

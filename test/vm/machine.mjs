@@ -29,9 +29,9 @@ export function makePlace() {
 export function makeDisks(place, image, scenario) {
   const base = ['-f', 'qcow2', '-F', 'raw', '-b', join(image, 'disk.raw')];
   run('qemu-img', ['create', '-q', ...base, join(place, 'disk.qcow2')], { quiet: true });
-  if (!scenario.ext4Home) return;
-  run('truncate', ['-s', EXT4_BYTES, join(place, 'home.raw')]);
-  run('mkfs.ext4', ['-q', '-L', 'iso-home', join(place, 'home.raw')], { quiet: true });
+  if (!scenario.ext4) return;
+  run('truncate', ['-s', EXT4_BYTES, join(place, 'ext4.raw')]);
+  run('mkfs.ext4', ['-q', '-L', 'iso-ext4', join(place, 'ext4.raw')], { quiet: true });
 }
 
 // Writes are kept by this machine's page cache, so killing QEMU is a power cut for the guest and no more.
@@ -67,7 +67,7 @@ export function machine(place, image, scenario, port) {
     ...['-machine', 'q35', '-smp', '2', '-m', '2048', '-nodefaults', '-nographic', '-no-reboot'],
     ...['-kernel', join(image, 'vmlinuz'), '-initrd', join(image, 'initrd.img'), '-append', append],
     ...drive(join(place, 'disk.qcow2'), 'qcow2'),
-    ...(scenario.ext4Home ? drive(join(place, 'home.raw'), 'raw') : []),
+    ...(scenario.ext4 ? drive(join(place, 'ext4.raw'), 'raw') : []),
     ...['-netdev', network, '-device', 'virtio-net-pci,netdev=net', '-device', 'virtio-rng-pci'],
     ...['-chardev', `file,id=console,path=${join(place, 'console.log')},append=on`, '-serial', 'chardev:console'],
     ...['-pidfile', join(place, 'pid')],

@@ -5,10 +5,11 @@
  * @property {string} suite Debian release
  * @property {string} kernel words of the kernel's command line
  * @property {boolean} [apparmor] a host of AppArmor, which has no SELinux policy installed
- * @property {boolean} [ext4Home] a second disk, ext4, mounted on /home
+ * @property {boolean} [ext4] a second disk, ext4, mounted on EXT4_PLACE
  * @property {string} about what it is for
  */
 
+export const EXT4_PLACE = '/srv';
 const QUOTA = 'rootflags=prjquota';
 const SELINUX = 'security=selinux selinux=1 enforcing=1';
 const APPARMOR = 'security=apparmor';
@@ -25,13 +26,7 @@ export const scenarios = {
     suite: 'bookworm',
     kernel: `${QUOTA} ${APPARMOR}`,
     apparmor: true,
-    about: 'AppArmor, XFS with project quota',
-  },
-  ext4: {
-    suite: 'bookworm',
-    kernel: APPARMOR,
-    apparmor: true,
-    ext4Home: true,
-    about: 'home on ext4 without project quota',
+    ext4: true,
+    about: 'AppArmor, XFS with project quota, homes on ext4 without it',
   },
 };

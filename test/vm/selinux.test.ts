@@ -5,7 +5,6 @@ import { controlTests } from './control-tests.js';
 import { limitTests, shareTests } from './limit-tests.js';
 import { loginTests } from './login-tests.js';
 import { installTests, purgeTests } from './package-tests.js';
-import { podmanTests } from './podman-tests.js';
 import { provisionTests } from './provision-tests.js';
 import { quotaTests } from './quota-tests.js';
 import { rebootTests } from './reboot-tests.js';
@@ -22,7 +21,6 @@ describe.sequential('SELinux, XFS with project quota', () => {
   quotaTests(lab);
   selinuxTests(lab);
   homeTests(lab);
-  podmanTests(lab);
   shareTests(lab);
   accountTests(lab);
   rebootTests(lab);

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { limitTests } from './limit-tests.js';
 import { loginTests } from './login-tests.js';
 import { installTests, purgeTests } from './package-tests.js';
+import { podmanTests } from './podman-tests.js';
 import { provisionTests } from './provision-tests.js';
 import { selinuxTests } from './selinux-tests.js';
 import { useGuest } from './use-guest.js';
@@ -17,5 +18,6 @@ describe.sequential('Debian 13', () => {
   loginTests(lab);
   limitTests(lab);
   selinuxTests(lab);
+  podmanTests(lab);
   purgeTests(lab);
 });
