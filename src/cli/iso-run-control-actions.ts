@@ -5,14 +5,17 @@ import { copyContainer } from '../run/copy-container.js';
 import { parseCopy } from '../run/copy-paths.js';
 import { killContainer, stopContainer } from '../run/end-container.js';
 import { removeOwnVolumes } from '../run/named-volumes.js';
+import { parseLimits } from '../run/options.js';
 import { setPaused } from '../run/pause-container.js';
+import { readRates } from '../run/prepare.js';
 import { type Container, listContainers } from '../run/records.js';
 import { removeContainer } from '../run/remove-container.js';
 import { renameContainer } from '../run/rename-container.js';
 import { selectContainers } from '../run/select-containers.js';
 import { parseSignal } from '../run/signals.js';
+import { updateContainer } from '../run/update-container.js';
 import { parseCondition, parseInterval, waitForContainer } from '../run/wait-container.js';
-import type { KillFlags, RemoveFlags, SelectFlags, StopFlags, WaitFlags } from './iso-run-control.js';
+import type { KillFlags, RemoveFlags, SelectFlags, StopFlags, UpdateFlags, WaitFlags } from './iso-run-control.js';
 import { onEach } from './on-each.js';
 
 /** The containers that are meant; of `--all` those for which `fits` holds. */
@@ -61,6 +64,13 @@ export async function unpause(names: string[], flags: SelectFlags): Promise<void
 export function rename(reference: string, name: string): void {
   const { identity, selected } = choose([reference], {}, () => true);
   for (const { container } of selected) renameContainer(identity.store, container, name);
+}
+
+export async function update(names: string[], { latest, ...flags }: UpdateFlags): Promise<void> {
+  const limits = parseLimits(flags);
+  const rates = readRates(limits.throttles);
+  const { identity, selected } = choose(names, latest ? { latest } : {}, () => true);
+  await onEach(selected, (container) => updateContainer(identity, container, limits, rates));
 }
 
 export async function remove(names: string[], flags: RemoveFlags): Promise<void> {

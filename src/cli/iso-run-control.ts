@@ -1,5 +1,7 @@
-/** `iso-run stop`, `kill`, `wait`, `pause`, `unpause`, `rename`, `cp`, `rm`: declared here, done in iso-run-control-actions.ts, which is loaded when one runs. */
+/** `iso-run stop`, `kill`, `wait`, `pause`, `unpause`, `rename`, `update`, `cp`, `rm`: declared here, done in iso-run-control-actions.ts, which is loaded when one runs. */
 import type { Command } from 'commander';
+import type { RunFlags } from '../run/options.js';
+import { addCgroupOptions } from './run-options.js';
 
 export interface SelectFlags {
   all?: boolean;
@@ -23,6 +25,10 @@ export interface WaitFlags extends SelectFlags {
 export interface RemoveFlags extends SelectFlags {
   force?: boolean;
   volumes?: boolean;
+}
+
+export interface UpdateFlags extends RunFlags {
+  latest?: boolean;
 }
 
 const actions = () => import('./iso-run-control-actions.js');
@@ -62,6 +68,11 @@ export function registerControlCommands(program: Command): void {
     .argument('<container>', 'name, id or beginning of an id')
     .argument('<name>', 'the new name')
     .action(async (container: string, name: string) => (await actions()).rename(container, name));
+  addCgroupOptions(program.command('update'))
+    .description('give containers other limits, now and for their launches to come')
+    .argument('[container...]', 'names, ids or beginnings of ids')
+    .option('-l, --latest', 'the container that was created last')
+    .action(async (names: string[], flags: UpdateFlags) => (await actions()).update(names, flags));
   program
     .command('cp')
     .description('copy files between a container that runs and the host')

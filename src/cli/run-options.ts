@@ -75,14 +75,13 @@ function addNetworkOptions(command: Command): Command {
     .option('--sysctl <name=value>', "setting of the container's own namespaces", collect);
 }
 
-function addLimitOptions(command: Command): Command {
+/** Limits that the files of a cgroup hold. */
+export function addCgroupOptions(command: Command): Command {
   return command
     .option('--memory <size>', 'memory limit, for example 512m', once)
     .option('--cpus <number>', 'processors, for example 1.5', once)
     .option('--memory-reservation <size>', 'memory that is taken from it last', once)
     .option('--memory-swap <size>', 'memory and swap together, or -1', once)
-    .option('--memory-swappiness <number>', 'refused: cgroup v2 has none', once)
-    .option('--oom-score-adj <number>', 'how soon it is ended when memory runs out', once)
     .option('--cpu-shares <number>', 'share of the processors among containers', once)
     .option('--cpuset-cpus <list>', 'processors by number, for example 0-3', once)
     .option('--cpuset-mems <list>', 'memory nodes by number', once)
@@ -92,6 +91,12 @@ function addLimitOptions(command: Command): Command {
     .option('--device-write-bps <device:rate>', 'bytes a second that are written', collect)
     .option('--device-read-iops <device:rate>', 'reads a second', collect)
     .option('--device-write-iops <device:rate>', 'writes a second', collect);
+}
+
+function addLimitOptions(command: Command): Command {
+  return addCgroupOptions(command)
+    .option('--memory-swappiness <number>', 'refused: cgroup v2 has none', once)
+    .option('--oom-score-adj <number>', 'how soon it is ended when memory runs out', once);
 }
 
 /** Adds options and operands; what follows the image belongs to the payload. */

@@ -1,7 +1,7 @@
 /** The books that a launch keeps on its container: directory, name, records, events; as ops of its plan. Pure. */
 import type { Op, Stage } from '../sys/launcher/ops.js';
 import { type JsonTemplate, jsonComposition, textComposition } from './json-template.js';
-import type { Limits } from './limits.js';
+import { recordLimits } from './limits.js';
 import type { LabelBase } from './selinux.js';
 import type { ContainerSpec } from './spec.js';
 
@@ -28,12 +28,6 @@ const LOG = { argument: 'log-file' } as const;
 
 const namesOf = ({ store }: Books) => `${store}/names`;
 const pairsOf = ({ store }: Books) => `${store}/pairs`;
-
-/** Those that are one number or text; how devices are slowed down is the plan's alone. */
-function recordLimits({ rates, swap, ...limits }: Limits): { [key: string]: JsonTemplate } {
-  if (swap === undefined) return limits;
-  return { ...limits, swap: Number.isFinite(swap) ? swap : -1 };
-}
 
 /** What other commands need of the options of the run. */
 function recordOptions({ labels, stop, volumes }: ContainerSpec): { [key: string]: JsonTemplate } {

@@ -1,5 +1,5 @@
 /** `iso-run inspect`: what is known of a container, under Podman's names. Pure. */
-import type { Op, OpName, RunValues, Text } from '../sys/launcher/ops.js';
+import type { LaunchPlan, Op, OpName, RunValues, Text } from '../sys/launcher/ops.js';
 import { capabilityNames } from './capabilities.js';
 import type { KeptLaunch } from './kept-launch.js';
 import type { Container } from './records.js';
@@ -14,6 +14,7 @@ const NEVER = '0001-01-01T00:00:00Z';
 
 function reader({ plan, values }: LaunchedWith) {
   return {
+    plan,
     ops: <Name extends OpName>(name: Name) => plan.filter(({ op }) => op[0] === name).map(({ op }) => op as OpOf<Name>),
     text: (text: Text) => resolveText(text, values),
   };
@@ -76,6 +77,24 @@ function configOf({ record }: Container, { ops, text }: Reader) {
   };
 }
 
+const DEVICE_RATES = [
+  ['BlkioDeviceReadBps', 'rbps'],
+  ['BlkioDeviceWriteBps', 'wbps'],
+  ['BlkioDeviceReadIOps', 'riops'],
+  ['BlkioDeviceWriteIOps', 'wiops'],
+] as const;
+
+/** By the path that the option named; a plan has numbers alone. */
+function deviceRates(plan: LaunchPlan) {
+  const rates = plan.flatMap(({ op, origin }) => {
+    if (op[0] !== 'cgroup-write' || op[2] !== 'io.max') return [];
+    const [, numbers, key, rate] = /^(\S+) (\w+)=(\d+)$/.exec(op[3]) ?? [];
+    return [{ key, Path: /^--\S+ (\/.*):/.exec(origin)?.[1] ?? numbers, Rate: Number(rate) }];
+  });
+  const ofKey = (wanted: string) => rates.flatMap(({ key, ...rate }) => (key === wanted ? [rate] : []));
+  return Object.fromEntries(DEVICE_RATES.map(([name, key]) => [name, ofKey(key)]));
+}
+
 function hostConfigOf({ record }: Container, read: Reader) {
   const { memory = 0, swap, memoryReservation = 0, cpus = 0, pids = 0, ...others } = record.limits;
   return {
@@ -89,6 +108,7 @@ function hostConfigOf({ record }: Container, read: Reader) {
     CpusetCpus: others.cpusetCpus ?? '',
     CpusetMems: others.cpusetMems ?? '',
     BlkioWeight: others.blkioWeight ?? 0,
+    ...deviceRates(read.plan),
     ReadonlyRootfs: record.readOnly,
     AutoRemove: read.ops('remove').length > 1,
     NetworkMode: 'none',

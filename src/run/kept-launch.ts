@@ -2,22 +2,25 @@
  * The launch that a container was created with: its plan and values, as the launcher kept them (native/ops/records.c). The
  * file is the user's own and says nothing that this user may not do; but it may be damaged, or somebody else's.
  */
-import { closeSync, readFileSync } from 'node:fs';
+import { closeSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { type ContainerRecord, STORE } from '../facts/container-record.js';
 import type { OwnIdentity } from '../facts/own-identity.js';
 import { IsoError } from '../lib/errors.js';
+import { encodePlan, planDigest } from '../sys/launcher/encode.js';
 import type { LaunchPlan, RunValues } from '../sys/launcher/ops.js';
 import { openHome, openSafeFile } from '../sys/safe-file.js';
 import { encodeTokens } from '../sys/wire.js';
 import { type Reader, reader, readPlan } from './read-entry.js';
+import { containerDirectory } from './records.js';
 
 const MAX_BYTES = 8 * 2 ** 20;
 
 export interface KeptLaunch {
   plan: LaunchPlan;
   values: RunValues;
-  /** The same bytes with some values taken out and others put in. */
-  request(without: (name: string) => boolean, values: RunValues): Buffer;
+  /** The same bytes with some values taken out and others put in; of another plan, if one is given. */
+  request(without: (name: string) => boolean, values: RunValues, plan?: LaunchPlan): Buffer;
 }
 
 function readBytes({ home, uid }: OwnIdentity, record: ContainerRecord): Buffer {
@@ -67,9 +70,21 @@ export function readKeptLaunch(identity: OwnIdentity, record: ContainerRecord): 
   return {
     plan: ops.map((op, index) => ({ ...op, origin: origins[index] ?? '' })),
     values,
-    request(without, more) {
+    request(without, more, plan) {
       const kept = raw.filter(([name]) => !without(name));
-      return encodeTokens([...planTokens, kept.length + more.length, ...kept.flat(), ...more.flat()]);
+      const given = encodeTokens([kept.length + more.length, ...kept.flat(), ...more.flat()]);
+      return Buffer.concat([plan ? encodePlan(plan) : encodeTokens(planTokens), given]);
     },
   };
+}
+
+/** Another plan for the launches to come, with its digest. */
+export function keepPlan(store: string, id: string, { values, request }: KeptLaunch, plan: LaunchPlan): void {
+  const hasOrigins = values.some(([name]) => name === 'origins');
+  const origins = JSON.stringify(plan.map(({ origin }) => origin));
+  const isReplaced = (name: string) => name === 'origins' || name === 'plan';
+  const more = [...(hasOrigins ? [['origins', origins] as const] : []), ['plan', planDigest(plan)] as const];
+  const file = join(containerDirectory(store, id), 'launch');
+  writeFileSync(`${file}.new`, request(isReplaced, more, plan), { mode: 0o600 });
+  renameSync(`${file}.new`, file);
 }

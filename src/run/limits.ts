@@ -1,4 +1,5 @@
 /** Resource limits: options over policy, against the controllers that the host gives, to cgroup v2 files. Pure. */
+import type { ContainerRecord } from '../facts/container-record.js';
 import { IsoError } from '../lib/errors.js';
 import { parseSize } from '../lib/units.js';
 import type { Policy } from '../policy/policy.js';
@@ -42,7 +43,7 @@ const ROWS: readonly (readonly [key: keyof Limits, controller: string, option: s
   ['rates', 'io', '--device-…'],
 ];
 
-interface Host {
+export interface LimitHost {
   controllers: readonly string[];
   reason?: string | undefined;
   cpus: number;
@@ -60,18 +61,29 @@ function defaults(policy: Policy): Limits {
   };
 }
 
-function missing(option: string, controller: string, host: Host): IsoError {
+/** The first limit that was asked for and has no controller. @throws IsoError controller.missing */
+export function requireControllers(wanted: Limits, host: LimitHost): void {
+  for (const [key, controller, option] of ROWS) {
+    if (wanted[key] !== undefined && !host.controllers.includes(controller)) throw missing(option, controller, host);
+  }
+}
+
+function missing(option: string, controller: string, host: LimitHost): IsoError {
   const why = host.reason ?? `the controller ${controller} is not delegated to this user`;
   return new IsoError('controller.missing', `cannot apply ${option}`, why);
 }
 
-const unusable = (option: string, why: string) => new IsoError('usage.invalid', `cannot use ${option}`, why);
+export const unusable = (option: string, why: string) => new IsoError('usage.invalid', `cannot use ${option}`, why);
 
 /**
  * Swap as Docker counts it: the option is of memory and swap together, and without it a container that was given memory
  * has as much swap again.
  */
-function swapOf({ memorySwap, memory }: RunOptions, effective: number | undefined, host: Host): number | undefined {
+function swapOf(
+  { memorySwap, memory }: RunOptions,
+  effective: number | undefined,
+  host: LimitHost,
+): number | undefined {
   if (memorySwap === undefined) return host.swap ? memory : undefined;
   if (effective === undefined)
     throw unusable('--memory-swap', 'it is of memory and swap together, and --memory is missing');
@@ -82,7 +94,7 @@ function swapOf({ memorySwap, memory }: RunOptions, effective: number | undefine
 }
 
 /** What the options ask for. */
-function asked(options: RunOptions, policy: Policy, host: Host): Limits {
+function asked(options: RunOptions, policy: Policy, host: LimitHost): Limits {
   const { memory, memoryReservation, cpus, cpuShares, cpusetCpus, cpusetMems, pids, blkioWeight } = options;
   const effective = memory ?? defaults(policy).memory;
   if (memoryReservation !== undefined && effective !== undefined && memoryReservation > effective)
@@ -95,7 +107,7 @@ function asked(options: RunOptions, policy: Policy, host: Host): Limits {
 }
 
 /** @throws IsoError controller.missing for a limit asked for by option, or for any when the policy says `error` */
-export function decideLimits(options: RunOptions, policy: Policy, host: Host): LimitDecision {
+export function decideLimits(options: RunOptions, policy: Policy, host: LimitHost): LimitDecision {
   const wanted = asked(options, policy, host);
   const all = { ...defaults(policy), ...wanted };
   const unheld: IsoError[] = [];
@@ -121,7 +133,7 @@ export const cpuWeight = (shares: number) => 1 + Math.floor(((shares - 2) * 9999
 /** A weight of blkio, 10 to 1000, to one of io, 1 to 10000. */
 export const ioWeight = (weight: number) => 1 + Math.floor(((weight - 10) * 9999) / 990);
 
-type LimitFile = [file: string, value: string, origin: string];
+export type LimitFile = [file: string, value: string, origin: string];
 
 function memoryFiles({ memory, swap, memoryReservation }: Limits): LimitFile[] {
   const files: LimitFile[] = [];
@@ -157,4 +169,10 @@ export function limitFiles(limits: Limits): LimitFile[] {
       : [['io.weight', String(ioWeight(blkioWeight)), '--blkio-weight'] satisfies LimitFile]),
     ...rates.map(({ numbers, key, rate, origin }): LimitFile => ['io.max', `${numbers} ${key}=${rate}`, origin]),
   ];
+}
+
+/** Those that are one number or text; how devices are slowed down is the plan's alone. */
+export function recordLimits({ rates, swap, ...limits }: Limits): ContainerRecord['limits'] {
+  if (swap === undefined) return limits;
+  return { ...limits, swap: Number.isFinite(swap) ? swap : -1 };
 }

@@ -212,7 +212,7 @@ function parsePayload(flags: RunFlags, { env, readText }: Caller) {
   };
 }
 
-function parseLimits(flags: RunFlags) {
+export function parseLimits(flags: RunFlags) {
   checkSwappiness(flags.memorySwappiness);
   // Only below a session does the file in /proc belong to the container's root.
   if (flags.oomScoreAdj !== undefined && flags.direct)

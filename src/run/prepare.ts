@@ -110,7 +110,7 @@ function prepareSeccomp(session: string, options: RunOptions, policy: Policy) {
 }
 
 /** @throws IsoError usage.invalid */
-function readRates(throttles: RunOptions['throttles']): DeviceRate[] {
+export function readRates(throttles: RunOptions['throttles']): DeviceRate[] {
   return throttles.map(({ device, ...throttle }) => {
     const found = readBlockDevice(device);
     if ('why' in found) throw new IsoError('usage.invalid', `cannot use ${throttle.origin}`, found.why);

@@ -1,13 +1,16 @@
 /** Launch plans back from bytes: of the plan cache, for the words about a launch that failed without Node; of a container. Pure. */
 import { IsoError } from '../lib/errors.js';
 import {
+  type Composition,
   type LaunchPlan,
   OPS,
   type Op,
   type OpName,
+  type Part,
   type PlannedOp,
   type RunValues,
   type Stage,
+  type ValueName,
 } from '../sys/launcher/ops.js';
 import { decodeTokens } from '../sys/wire.js';
 
@@ -32,11 +35,34 @@ export function reader(bytes: Buffer) {
 
 export type Reader = ReturnType<typeof reader>;
 
-function readArgument(type: string, { raw, text }: Reader): unknown {
+/** What native/compose.h has for a value and for the words of the command, with the most of it. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are the marks.
+const MARKED = /([\x01\x03\x04])([^\x01-\x04:]*)(?::(\d+))?\x02/g;
+
+function readComposition(token: string): Composition {
+  const parts: Part[] = [];
+  let at = 0;
+  for (const { index, 0: whole, 1: mark, 2: name, 3: bound } of token.matchAll(MARKED)) {
+    if (index > at) parts.push(token.slice(at, index));
+    const most = bound === undefined ? {} : { most: Number(bound) };
+    parts.push(
+      mark === '\x01' ? { value: name as ValueName, ...most } : { list: mark === '\x03' ? 'json' : 'words', ...most },
+    );
+    at = index + whole.length;
+  }
+  if (at < token.length) parts.push(token.slice(at));
+  return { parts };
+}
+
+/** Sets of capabilities and the limits of a resource may need all 64 bits. */
+const isWide = (name: OpName, index: number) =>
+  name === 'cap-bound' || name === 'caps' || (name === 'rlimit' && index > 0);
+
+function readArgument(type: string, wide: boolean, { raw, text }: Reader): unknown {
   if (type === 'b') return raw();
   const token = text();
-  if (type === 'c') return { parts: [token] };
-  if (type === 'n') return Number.isSafeInteger(Number(token)) ? Number(token) : BigInt(token);
+  if (type === 'c') return readComposition(token);
+  if (type === 'n') return wide ? BigInt(token) : Number(token);
   return token.startsWith('$') ? { argument: token.slice(1) } : token.slice(1);
 }
 
@@ -45,7 +71,8 @@ function readOp(from: Reader): Omit<PlannedOp, 'origin'> {
   const row = OPS[name as OpName];
   if (!row) throw invalid(`there is no op ${name}`);
   const types = row[0] === '-' ? '' : row[0];
-  return { stage: stage as Stage, op: [name, ...[...types].map((type) => readArgument(type, from))] as unknown as Op };
+  const read = [...types].map((type, index) => readArgument(type, isWide(name as OpName, index), from));
+  return { stage: stage as Stage, op: [name, ...read] as unknown as Op };
 }
 
 /** Magic, count and ops, without the options that they come from. */

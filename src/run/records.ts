@@ -1,9 +1,9 @@
 /** Containers on disk: one directory each, below the user's store; written by the user's own processes only. */
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isPaused } from '../facts/container-cgroup.js';
-import { type ContainerState, isSameProcess } from '../facts/container-record.js';
+import { type ContainerRecord, type ContainerState, isSameProcess } from '../facts/container-record.js';
 import { readContainers, type StoredContainer } from '../facts/containers.js';
 import { IsoError } from '../lib/errors.js';
 
@@ -16,6 +16,13 @@ export const shortId = (id: string): string => id.slice(0, 12);
 
 /** The directory of a container. */
 export const containerDirectory = (store: string, id: string): string => join(store, 'containers', id);
+
+/** What a reader sees is the old record or the new one. */
+export function writeRecord(store: string, record: ContainerRecord): void {
+  const file = join(containerDirectory(store, record.id), 'container.json');
+  writeFileSync(`${file}.new`, JSON.stringify(record), { mode: 0o600 });
+  renameSync(`${file}.new`, file);
+}
 
 function readStat(pid: number | undefined): string | undefined {
   try {

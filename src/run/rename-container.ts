@@ -1,10 +1,10 @@
 /** Another name for a container: claimed before the old one is given back, so that no moment is without either. */
-import { existsSync, mkdirSync, readlinkSync, renameSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readlinkSync, symlinkSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { hasErrno, IsoError } from '../lib/errors.js';
 import { recordLifecycle } from './end-container.js';
 import { parseName } from './options/names.js';
-import { type Container, containerDirectory } from './records.js';
+import { type Container, writeRecord } from './records.js';
 
 /** As the launcher claims names (native/ops/records.c); one whose container is gone is free. */
 function claim(store: string, name: string, id: string): void {
@@ -36,9 +36,7 @@ export function renameContainer(store: string, container: Container, text: strin
   const name = parseName(text);
   const { record } = container;
   claim(store, name, record.id);
-  const file = join(containerDirectory(store, record.id), 'container.json');
-  writeFileSync(`${file}.new`, JSON.stringify({ ...record, name }), { mode: 0o600 });
-  renameSync(`${file}.new`, file);
+  writeRecord(store, { ...record, name });
   release(store, record.name, record.id);
   recordLifecycle({ ...container, record: { ...record, name } }, 'container.rename', `was called ${record.name}`, {
     before: record.name,

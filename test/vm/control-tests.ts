@@ -38,6 +38,26 @@ export function controlTests(lab: Lab): void {
       expect(await run('rm -f still')).toMatchObject({ status: 0, stdout: 'still\n', stderr: '' });
     });
 
+    it('update: other limits hold at once, and for the next start', async () => {
+      await run('run -d --name changed --memory 64m --memory-swap 64m --pids-limit 20 --cpus 0.5 base sleep 600');
+      const inspect = async (format: string) => (await run(`inspect --format '${format}' changed`)).stdout.trim();
+      const limits = async () => {
+        const leaf = `/sys/fs/cgroup$(sed s,^0::,, /proc/${await inspect('{{.State.Pid}}')}/cgroup)`;
+        const files = 'memory.max memory.swap.max memory.low pids.max cpu.max cpu.weight cpuset.cpus';
+        return (await lab.guest.sh(`cd ${leaf}/.. && cat ${files}`)).trim().split('\n');
+      };
+      const changes = '--memory 32m --pids-limit 30 --cpu-shares 512 --cpuset-cpus 0 --memory-reservation 8m';
+      expect((await run('update --memory 1g changed')).stderr).toContain('give --memory-swap, too');
+      const changed = await run(`update ${changes} --memory-swap 64m changed`);
+      expect(changed).toMatchObject({ status: 0, stdout: 'changed\n', stderr: '' });
+      const expected = [32 * 2 ** 20, 32 * 2 ** 20, 8 * 2 ** 20, 30, '50000 100000', 20, 0].map(String);
+      expect(await limits()).toEqual(expected);
+      expect(await inspect('{{.HostConfig.Memory}} {{.HostConfig.PidsLimit}}')).toBe(`${32 * 2 ** 20} 30`);
+      expect((await run('restart -t 0 changed')).stderr).toBe('');
+      expect(await limits()).toEqual(expected);
+      expect(await run('rm -f changed')).toMatchObject({ status: 0, stderr: '' });
+    });
+
     it('stats: figures are those of its cgroup', async () => {
       const container = await startContainer(lab, '--name counted --memory 64m base sleep 600');
       const { stdout, stderr } = await run('stats --no-stream --json counted');

@@ -198,6 +198,22 @@ describe('pause', () => {
   });
 });
 
+describe('update', () => {
+  it('is refused with the reason where a container has no cgroup of its own, be it running or not', async () => {
+    await start('as-it-is', ['sleep', '1000']);
+    await run('create', '--name', 'later', 'base', 'true');
+    const before = (await run('inspect', 'as-it-is', 'later')).stdout;
+    for (const name of ['as-it-is', 'later']) {
+      const { status, stderr } = await run('update', '--pids-limit', '20', name);
+      expect([status, stderr]).toEqual([
+        125,
+        expect.stringMatching(/cannot update .*\n {2}why: {2}no .*\n.*\n {2}code: controller\.missing/),
+      ]);
+    }
+    expect((await run('inspect', 'as-it-is', 'later')).stdout).toBe(before);
+  });
+});
+
 describe('bad input', () => {
   it.each([
     ['usage.invalid', ['stop']],
@@ -208,6 +224,11 @@ describe('bad input', () => {
     ['usage.invalid', ['wait', '--condition', 'happy', 'x']],
     ['usage.invalid', ['rename', 'x']],
     ['container.missing', ['rename', 'absent', 'x']],
+    ['usage.invalid', ['update', '--pids-limit', '9']],
+    ['usage.invalid', ['update', '--pids-limit', '0', 'x']],
+    ['usage.invalid', ['update', '--oom-score-adj', '5', 'x']],
+    ['usage.invalid', ['update', '--device-read-bps', '/etc:1m', 'x']],
+    ['container.missing', ['update', '--memory', '64m', 'absent']],
     ['container.missing', ['stop', 'absent']],
     ['container.missing', ['wait', '-l']],
   ])('gives %s for %j', async (code, args) => {
