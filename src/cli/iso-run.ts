@@ -9,6 +9,7 @@ import { registerLogsCommand } from './iso-run-logs.js';
 import { registerLookCommands } from './iso-run-look.js';
 import { registerSecretCommands } from './iso-run-secret.js';
 import { registerStartCommands } from './iso-run-start.js';
+import { registerSystemCommands } from './iso-run-system.js';
 import { registerVolumeCommands } from './iso-run-volume.js';
 import { createProgram, runMain } from './main.js';
 import { compile, prepare, warn } from './prepare-run.js';
@@ -70,6 +71,7 @@ function register(program: Command): void {
   registerImageCommands(program);
   registerVolumeCommands(program);
   registerSecretCommands(program);
+  registerSystemCommands(program);
   program.command('explain-launch', { hidden: true }).action(explainLaunch);
 }
 

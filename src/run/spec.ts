@@ -101,7 +101,11 @@ export interface SpecFacts {
 export const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /** Files of kernel overlay can carry the container's own SELinux label, those of fuse-overlayfs cannot. */
-function chooseDriver(options: RunOptions, policy: Policy, { host, selinux }: SpecFacts): StorageDriver {
+export function chooseDriver(
+  options: Pick<RunOptions, 'storageDriver'>,
+  policy: Policy,
+  { host, selinux }: Pick<SpecFacts, 'host' | 'selinux'>,
+): StorageDriver {
   const wanted = options.storageDriver ?? policy.run.storage_driver;
   if (wanted !== 'auto') {
     if (wanted === 'fuse-overlayfs' && host.fuseOverlayfs !== undefined) {
