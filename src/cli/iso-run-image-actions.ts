@@ -133,8 +133,12 @@ export async function inspect(name: string): Promise<void> {
   writeOut(`${JSON.stringify(findImage(readOwnIdentity().store, name), undefined, 2)}\n`);
 }
 
-export async function remove(name: string, options: { json?: boolean }): Promise<void> {
+export function removeRecorded(name: string): Promise<ImageRecord> {
   const work = () => interruptible(() => removeImage(readOwnIdentity(), name));
-  const image = await recorded('image.remove', name, name, work, (removed) => removed);
+  return recorded('image.remove', name, name, work, (removed) => removed);
+}
+
+export async function remove(name: string, options: { json?: boolean }): Promise<void> {
+  const image = await removeRecorded(name);
   writeOut(options.json ? `${JSON.stringify(image)}\n` : `removed ${escapeControl(image.name)}\n`);
 }

@@ -1,5 +1,6 @@
 /** `iso-run image …`: declared here, done in iso-run-image-actions.ts, which is loaded only when one of them runs. */
 import type { Command } from 'commander';
+import { addPruneOptions, type PruneFlags } from './iso-run-system.js';
 
 export interface ImportOptions {
   force?: boolean;
@@ -55,4 +56,8 @@ export function registerImageCommands(program: Command): void {
     .argument('<name>', 'name of the image')
     .option('--json', 'print the removed image as JSON')
     .action(async (name: string, options: { json?: boolean }) => (await actions()).remove(name, options));
+  addPruneOptions(image.command('prune'))
+    .description('remove the images that no container was made from')
+    .option('-a, --all', 'as every image has a name, without it there is none to remove')
+    .action(async (flags: PruneFlags) => (await import('./iso-run-prune-actions.js')).pruneImages(flags));
 }

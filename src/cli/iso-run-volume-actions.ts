@@ -3,7 +3,7 @@ import { type OwnIdentity, readOwnIdentity } from '../facts/own-identity.js';
 import { requireRoom } from '../image/space.js';
 import { formatTable } from '../lib/text.js';
 import { readPolicy } from '../policy/read-policy.js';
-import { contentOf, createVolume, findVolume, listVolumes, removeVolume, unusedVolumes } from '../run/named-volumes.js';
+import { contentOf, createVolume, findVolume, listVolumes, removeVolume } from '../run/named-volumes.js';
 import { parseLabel } from '../run/options/labels.js';
 import { parseVolumeName } from '../run/options/volumes.js';
 import { newContainerId } from '../run/records.js';
@@ -65,11 +65,4 @@ export async function remove(names: readonly string[]): Promise<void> {
     await removeVolume(identity, name);
     lines([name]);
   }
-}
-
-export async function prune({ all, force }: { all?: boolean; force?: boolean }): Promise<void> {
-  const identity = readOwnIdentity();
-  const names = unusedVolumes(identity, all ?? false).map(({ name }) => name);
-  if (force) await remove(names);
-  else lines(names);
 }

@@ -1,7 +1,8 @@
 /** `iso-run volume …`: declared here, done in iso-run-volume-actions.ts, which is loaded only when one of them runs. */
 import type { Command } from 'commander';
+import { addPruneOptions, type PruneFlags } from './iso-run-system.js';
+import { collect } from './run-options.js';
 
-const collect = (value: string, list: string[] = []) => [...list, value];
 const actions = () => import('./iso-run-volume-actions.js');
 
 /** Adds `volume` and its subcommands to iso-run. */
@@ -29,10 +30,8 @@ export function registerVolumeCommands(program: Command): void {
     .description('remove volumes that no container has')
     .argument('<name...>', 'names of volumes')
     .action(async (names: string[]) => (await actions()).remove(names));
-  volume
-    .command('prune')
+  addPruneOptions(volume.command('prune'))
     .description('remove the volumes without a name of their own that no container has')
     .option('-a, --all', 'those with a name, too')
-    .option('-f, --force', 'remove them; without it they are listed')
-    .action(async (options) => (await actions()).prune(options));
+    .action(async (flags: PruneFlags) => (await import('./iso-run-prune-actions.js')).pruneVolumes(flags));
 }

@@ -24,7 +24,7 @@ import { hasErrno, IsoError } from '../lib/errors.js';
 import { recordEvent } from '../trail/record-event.js';
 import type { Label } from './options/labels.js';
 import type { Volume } from './options/volumes.js';
-import { listContainers, newContainerId } from './records.js';
+import { type Container, listContainers, newContainerId } from './records.js';
 import { removeContainerDirectory } from './remove-container.js';
 import { MAX_VOLUME_RECORD_BYTES, type VolumeRecord } from './volume-record.js';
 import { type BoundVolume, bindStored, type StoredVolume } from './volumes.js';
@@ -167,8 +167,9 @@ export async function makeVolumes(identity: OwnIdentity, volumes: readonly Bound
 }
 
 /** Names of volumes that containers have, also such as have ended. */
-function usedVolumes({ home, uid }: OwnIdentity): Map<string, string> {
-  const containers = listContainers(home, uid);
+function usedVolumes({ home, uid }: OwnIdentity, without: readonly Container[] = []): Map<string, string> {
+  const isGone = ({ record }: Container) => without.some((one) => one.record.id === record.id);
+  const containers = listContainers(home, uid).filter((container) => !isGone(container));
   return new Map(
     containers.flatMap(({ record }) => (record.volumes ?? []).map((name) => [name, record.name] as const)),
   );
@@ -189,9 +190,9 @@ export async function removeVolume(identity: OwnIdentity, name: string): Promise
   tell('volume.remove', name);
 }
 
-/** Volumes that no container has; of those only the ones without a name of their own, unless `all`. */
-export function unusedVolumes(identity: OwnIdentity, all: boolean): VolumeRecord[] {
-  const used = usedVolumes(identity);
+/** Volumes that no container has but those of `without`; only the ones without a name of their own, unless `all`. */
+export function unusedVolumes(identity: OwnIdentity, all: boolean, without?: readonly Container[]): VolumeRecord[] {
+  const used = usedVolumes(identity, without);
   return listVolumes(identity).filter(({ name, anonymous }) => (all || anonymous) && !used.has(name));
 }
 
