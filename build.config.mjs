@@ -1,7 +1,7 @@
 // Builds dist/: bundles split by command with shared chunks, koffi's binary, templates and rules. The native part has a Makefile.
 import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import Ajv from 'ajv';
 import standaloneCode from 'ajv/dist/standalone/index.js';
@@ -109,6 +109,40 @@ async function convertToCommonJs() {
   }
 }
 
+/**
+ * The command whose cold start counts, as one file: V8 keeps what it compiled of a file, not of sixty (src/sys/code-cache.ts).
+ * The name carries a hash of the text.
+ */
+async function bundleRun() {
+  const options = {
+    bundle: true,
+    format: 'cjs',
+    platform: 'node',
+    target: 'node18.19',
+    charset: 'ascii',
+    minifySyntax: true,
+    legalComments: 'eof',
+    logLevel: 'warning',
+    supported: { 'dynamic-import': false },
+    banner: { js: "const __file_url=require('node:url').pathToFileURL(__filename).href;" },
+  };
+  const define = { __VERSION__: JSON.stringify(version), 'import.meta.url': '__file_url' };
+  const { metafile } = await build({
+    ...options,
+    define,
+    metafile: true,
+    entryPoints: [at('src/cli/run-alone.ts')],
+    entryNames: 'iso-run-run-[hash].bundle',
+    outdir: at('dist'),
+  });
+  await build({
+    ...options,
+    define: { ...define, __RUN_BUNDLE__: JSON.stringify(basename(Object.keys(metafile.outputs)[0])) },
+    entryPoints: [at('src/cli/start-run.ts')],
+    outfile: at('dist/iso-run-run.js'),
+  });
+}
+
 /** Whatever umask the working copy was made with: iso-audit refuses rules that others could change. */
 function closeToOthers(folder) {
   chmodSync(folder, 0o755);
@@ -136,9 +170,10 @@ if (!generateOnly) {
   // Names of chunks carry a hash, so old ones would stay; the native programs are the Makefile's.
   mkdirSync(at('dist'), { recursive: true });
   for (const name of readdirSync(at('dist'))) {
-    if (/\.js(on)?$|^(templates|audit-rules)$/.test(name)) rmSync(at('dist', name), { recursive: true });
+    if (/\.(js|json|cache)$|^(templates|audit-rules)$/.test(name)) rmSync(at('dist', name), { recursive: true });
   }
   await bundle();
   await convertToCommonJs();
+  await bundleRun();
   copyData();
 }

@@ -22,13 +22,15 @@ struct command {
   const char *name;
   const char *bundle;
   int exit_unavailable;
+  /* A command of it that has a bundle of its own. */
+  const char *part, *part_bundle;
 };
 
 /* argv[0] chooses a row and nothing else: no path is ever built from it. Bundles lie beside this program. */
 static const struct command COMMANDS[] = {
-    {"iso-run", "iso-run.js", EXIT_RUN_FAILED},
-    {"iso-setup", "iso-setup.js", EXIT_UNAVAILABLE},
-    {"iso-audit", "iso-audit.js", EXIT_UNAVAILABLE},
+    {"iso-run", "iso-run.js", EXIT_RUN_FAILED, "run", "iso-run-run.js"},
+    {"iso-setup", "iso-setup.js", EXIT_UNAVAILABLE, NULL, NULL},
+    {"iso-audit", "iso-audit.js", EXIT_UNAVAILABLE, NULL, NULL},
 };
 
 /* What node(1), libuv and OpenSSL act on. A prefix ends in '_', an exact name in '='. */
@@ -112,6 +114,9 @@ int main(int argc, char **argv) {
     if (status >= 0) return status;
     arguments[count] = NULL;
   }
+  if (argc > 1 && command->part && strcmp(argv[1], command->part) == 0 &&
+      lib_path(command->part_bundle, sizeof bundle, bundle))
+    return command->exit_unavailable;
   memcpy(arguments + count, argv + 1, (size_t)argc * sizeof(char *));
 
   (void)execve(NODE, arguments, environ);

@@ -79,4 +79,10 @@ program
   .option('--json', 'print one JSON object')
   .action(async (options: SetupCliOptions) => (await import('./setup-actions.js')).doDeferred(options));
 
+// For the package: Node is another one after an upgrade.
+program.command('compile-cache', { hidden: true }).action(async () => {
+  const { writeCodeCaches } = await import('../setup/write-code-caches.js');
+  writeCodeCaches((await import('../sys/install.js')).installDir);
+});
+
 void runMain(program);

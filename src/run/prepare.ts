@@ -131,7 +131,7 @@ function readSelinux({ home }: OwnIdentity): SpecFacts['selinux'] {
   return facts && labelBase(facts, isKnownContext);
 }
 
-const OWN_PROGRAMS = ['iso-run.js', 'iso-front', 'iso-launch', 'iso-session', 'iso-keeper'];
+const OWN_PROGRAMS = ['iso-run.js', 'iso-run-run.js', 'iso-front', 'iso-launch', 'iso-session', 'iso-keeper'];
 const HOST_FILES = ['/etc/passwd', '/etc/group', '/etc/subuid', '/etc/subgid', '/etc/nsswitch.conf', '/dev/fuse'];
 const HOST_PROGRAMS = ['/usr/bin/fuse-overlayfs', '/usr/bin/newuidmap', '/usr/bin/newgidmap'];
 const KERNEL_TEXTS = [

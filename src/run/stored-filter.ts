@@ -20,7 +20,8 @@ const TRIPLETS: Record<string, string> = { x64: 'x86_64-linux-gnu', arm64: 'aarc
 
 /** What the programs are compiled from, and what compiles them. */
 export function filterKey(filters: readonly LoggedFilter[]): string {
-  const compilers = [installed('iso-run.js'), `/usr/lib/${TRIPLETS[process.arch]}/libseccomp.so.2`];
+  const own = ['iso-run.js', 'iso-run-run.js'].map(installed);
+  const compilers = [...own, `/usr/lib/${TRIPLETS[process.arch]}/libseccomp.so.2`];
   const rules = JSON.stringify(filters, (_, value) => (typeof value === 'bigint' ? `${value}n` : value));
   const parts = [process.arch, ...compilers.map((path) => stampOf(path).text), rules];
   return createHash('sha256').update(encodeTokens(parts)).digest('hex');

@@ -32,6 +32,8 @@ function stageToolkit(place) {
   mkdirSync(join(place, 'bin'));
   for (const name of ['iso-run', 'iso-setup', 'iso-audit']) symlinkSync('../iso-front', join(place, 'bin', name));
   chmodSync(place, 0o755);
+  // As its postinst does.
+  run(join(place, 'bin/iso-setup'), ['compile-cache'], { env: ENV, cwd: '/' });
 }
 
 function makeUser() {

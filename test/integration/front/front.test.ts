@@ -16,10 +16,8 @@ process.exit(42);`;
 beforeAll(() => {
   // Bundles lie beside it, whatever name it is started under.
   cpSync(installed('iso-front'), join(place, 'front'));
-  for (const name of COMMANDS) {
-    writeFileSync(join(place, `${name}.js`), REPORT);
-    symlinkSync('front', join(place, name));
-  }
+  for (const name of [...COMMANDS, 'iso-run-run']) writeFileSync(join(place, `${name}.js`), REPORT);
+  for (const name of COMMANDS) symlinkSync('front', join(place, name));
 });
 
 afterAll(() => rmSync(place, { recursive: true }));
@@ -31,10 +29,18 @@ function start(name: string, args: string[] = [], env: Record<string, string> = 
 
 describe('the front', () => {
   it.each(COMMANDS)('starts the bundle of %s with its arguments and gives its status back', (name) => {
-    const args = ['run', '--eval', '1', '', 'a b', '-'];
+    const args = ['plan', 'run', '--eval', '1', '', 'a b', '-'];
     const { status, stdout } = start(name, args);
     expect(status).toBe(42);
     expect(JSON.parse(stdout)).toMatchObject({ script: join(place, `${name}.js`), argv: args });
+  });
+
+  it('starts the bundle of `run` alone for iso-run, and for no other command', () => {
+    const scriptOf = (name: string, args: string[]) => JSON.parse(start(name, args).stdout).script;
+    expect(scriptOf('iso-run', ['run', '--rm'])).toBe(join(place, 'iso-run-run.js'));
+    expect(scriptOf('iso-run', ['run'])).toBe(join(place, 'iso-run-run.js'));
+    expect(scriptOf('iso-run', ['running'])).toBe(join(place, 'iso-run.js'));
+    expect(scriptOf('iso-setup', ['run'])).toBe(join(place, 'iso-setup.js'));
   });
 
   it('takes what Node, libuv and OpenSSL act on out of the environment, and nothing else', () => {
