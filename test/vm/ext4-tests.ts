@@ -43,6 +43,7 @@ export function ext4Tests(lab: Lab): void {
       await lab.guest.sh('iso-setup remove --purge carol && test ! -e ~carol/.local/share/containers');
       await lab.guest.sh(`loginctl terminate-user carol || true
         for try in $(seq 30); do pgrep -u carol >/dev/null || break; sleep 1; done; userdel -r carol 2>&1`);
+      expect(await lab.guest.sh(`ls ${EXT4_PLACE}`)).toBe('lost+found\n');
     });
 
     itComplainsOfNothing(lab);
