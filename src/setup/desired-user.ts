@@ -68,6 +68,7 @@ export function userTemplateValues(user: { name: string; uid: number; gid: numbe
     user,
     storage: `${user.home}/${TREE}/storage`,
     runroot: `${user.home}/${TREE}/run/storage`,
+    tmp: `${user.home}/${TREE}/tmp`,
     seccomp: `${user.home}/${CONFIG}/seccomp.json`,
   };
 }

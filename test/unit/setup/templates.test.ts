@@ -78,7 +78,7 @@ describe('templates of users', () => {
         pids_limit: 2048,
         seccomp_profile: '/home/alice/.config/containers/seccomp.json',
       },
-      engine: { image_copy_tmp_dir: 'storage' },
+      engine: { image_copy_tmp_dir: '/home/alice/.local/share/containers/tmp' },
     });
   });
 
