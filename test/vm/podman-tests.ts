@@ -54,7 +54,9 @@ export function podmanTests(lab: Lab): void {
       // The kernel ends a context with a NUL.
       const label = await podman('podman run --rm busybox:test cat /proc/self/attr/current');
       expect(label).toMatch(/^unconfined_u:unconfined_r:unconfined_t:s0-s0:c0\.c1023\0?$/);
-      expect(await lab.guest.sh(`restorecon -Rnv ${TREE}`)).toBe('');
+      // Debian 13 has a type of its own for Podman's layers, which Podman gives to files of labelled containers alone.
+      const unlike = `restorecon -Rnv ${TREE} | grep -v ' to .*:container_ro_file_t:'`;
+      expect(await lab.guest.sh(`${unlike} || test $? = 1`)).toBe('');
     });
 
     it("counts a container's files towards the quota of the tree, whose size is the size that it sees", async () => {
