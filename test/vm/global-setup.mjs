@@ -3,7 +3,7 @@ import { buildDeb } from '../tools/deb.mjs';
 import { prepare } from '../tools/prepare.mjs';
 import { ensureImages } from './images.mjs';
 
-/** @param {string[]} suites Debian releases whose images shall exist */
+/** @param {string[]} [suites] Debian releases whose images shall exist; without: those of all scenarios */
 export async function prepareLab(suites) {
   prepare(['build', 'package', 'vm']);
   await ensureImages(suites);

@@ -1,10 +1,12 @@
 // Several images, and the emulator, at once: one waits for its mirror while another unpacks.
-//   node test/vm/images.mjs SUITE    builds the image of one suite
+//   node test/vm/images.mjs [SUITE]    makes all that the guests need, or the image of one suite
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { prepare } from '../tools/prepare.mjs';
 import { main, StageError } from '../tools/stage.mjs';
 import { ensureImage } from './image.mjs';
+import { scenarios } from './scenarios.mjs';
 
 const fileOf = (name) => fileURLToPath(new URL(name, import.meta.url));
 
@@ -14,10 +16,17 @@ async function runApart(program, words, what) {
   if (status !== 0) throw new StageError(`${what} was not made`);
 }
 
-/** @param {string[]} suites Debian releases whose images shall exist */
-export async function ensureImages(suites) {
+/** @param {string[]} [suites] Debian releases whose images shall exist; without: those of all scenarios */
+export async function ensureImages(suites = Object.values(scenarios).map(({ suite }) => suite)) {
   const images = [...new Set(suites)].map((suite) => runApart('images.mjs', [suite], `the image of Debian ${suite}`));
   await Promise.all([runApart('emulator.mjs', [], 'the emulator'), ...images]);
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1]).href) await main(() => void ensureImage(process.argv[2]));
+if (import.meta.url === pathToFileURL(process.argv[1]).href) {
+  const suite = process.argv[2];
+  await main(() => {
+    if (suite) return void ensureImage(suite);
+    prepare(['vm']);
+    return ensureImages();
+  });
+}

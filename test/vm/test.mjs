@@ -18,7 +18,7 @@ function printScenarios(files) {
 await main(async () => {
   if (process.getuid() !== 0) throw new StageError('building a guest image mounts a file system, which needs root');
   // Before vitest runs, so that it is timed apart; there it finds all made.
-  await stage('images', () => prepareLab(Object.values(scenarios).map(({ suite }) => suite)));
+  await stage('images', () => prepareLab());
   const { failures, files } = await stage('guests', () => vitest('vm'));
   printScenarios(files);
   printTimes();
