@@ -82,7 +82,7 @@ export async function readRemoval(
   const uid = known ? known.account.uid : notedUid(root, name);
   const isReleased = purge || (!known && deleted?.homeIsGone !== false);
   const lines = readRemovalLines(root, { name, uid: known?.account.uid }, isReleased);
-  const quota = await readQuotaRemains(root, name);
+  const quota = await readQuotaRemains(homes, root, name);
   const hasLines =
     ID_KINDS.some((id) => lines[id].present.length + lines[id].ours.length > 0) || quota.lines.projid.length > 0;
   if (!known && !hasLines && uid === undefined) {

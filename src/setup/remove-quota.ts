@@ -1,20 +1,38 @@
 /** What is left of a user's quota when the user is removed: lines, limits, what was declared. */
-
-import { existsSync, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
+import { homeUser } from '../facts/home.js';
 import { readHomeQuota } from '../facts/home-quota.js';
 import { projectName } from '../facts/project-lines.js';
+import { IsoError } from '../lib/errors.js';
+import type { Homes } from '../sys/home.js';
 import type { ProjectLimits } from '../sys/quota.js';
 import { TREE } from './desired-user.js';
 import type { QuotaRemains } from './plan-remove.js';
 import { readQuotaRegister } from './read-quota.js';
 
-/** A directory on the file system that the tree lay on: the home, or when it is gone the directory above it. */
-function placeOf(root: string, tree: string): string | undefined {
+/** Whose uid does not matter: without ops nothing is done as the user. */
+const NOBODY = 65534;
+
+/**
+ * A directory on the file system that the tree lay on: the home, or when it is gone the directory above it. The way there is
+ * walked by iso-home, as to any home: it may lead elsewhere by now, and a mount that does not answer is that process's to wait
+ * for. @throws IsoError os.failed when it does not
+ */
+async function findPlace(homes: Homes, root: string, name: string, tree: string): Promise<string | undefined> {
   if (!tree.endsWith(`/${TREE}`)) return undefined;
-  const home = join(root, tree.slice(0, -TREE.length - 1));
-  const place = existsSync(home) ? home : dirname(home);
-  return statSync(place, { throwIfNoEntry: false })?.isDirectory() ? place : undefined;
+  const home = tree.slice(0, -TREE.length - 1);
+  for (const path of [home, dirname(home)]) {
+    if (path === '/') return root;
+    try {
+      const account = { name, uid: NOBODY, gid: NOBODY, home: path };
+      return (await homes.enter(homeUser(root, account, []), [])).user.home;
+    } catch (thrown) {
+      if (!(thrown instanceof IsoError) || thrown.code === 'os.failed') throw thrown;
+      // What is in other hands by now is nothing to ask the kernel about.
+      if (thrown.code !== 'home.missing') return undefined;
+    }
+  }
+  return undefined;
 }
 
 async function readLimits(place: string | undefined, id: number): Promise<ProjectLimits | undefined> {
@@ -24,13 +42,13 @@ async function readLimits(place: string | undefined, id: number): Promise<Projec
 }
 
 /** From the toolkit's own notes, so that it works for accounts that are gone as well. For root. */
-export async function readQuotaRemains(root: string, name: string): Promise<QuotaRemains> {
+export async function readQuotaRemains(homes: Homes, root: string, name: string): Promise<QuotaRemains> {
   const { projects, declared } = readQuotaRegister(root, true);
   const { ours } = projects;
   const projid = ours.projid.byHolder.get(projectName(name)) ?? [];
   const id = projid[0]?.id;
   const directories = projid.flatMap((line) => ours.projects.byId.get(line.id) ?? []);
-  const place = placeOf(root, Buffer.from(directories[0]?.holder ?? '', 'latin1').toString());
+  const place = await findPlace(homes, root, name, Buffer.from(directories[0]?.holder ?? '', 'latin1').toString());
   const limits = id === undefined ? undefined : await readLimits(place, id);
   const uids = Object.entries(declared).filter(([, one]) => one.name === name);
   return {

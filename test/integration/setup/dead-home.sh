@@ -35,5 +35,17 @@ echo "=== events"
 asked=$work/dist/iso-audit.js bounded events
 echo "=== lines"
 cut -d: -f1 /etc/subuid
+echo "=== removed without an account"
+sed -i '/^dead:/d' /etc/passwd
+for folder in /etc /var/lib/iso; do
+  echo iso-dead:100002 >$folder/projid
+  echo 100002:/home/dead/.local/share/containers >$folder/projects
+done
+bounded remove dead
+echo "=== lines then"
+cut -d: -f1 /etc/subuid
 exec 9>&-
 umount /home/dead
+echo "=== removed in the end"
+bounded remove dead
+cut -d: -f1 /etc/subuid

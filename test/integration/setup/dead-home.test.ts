@@ -16,6 +16,14 @@ describe('a home that never answers', () => {
     expect(parts.removed).toMatch(/code: os\.failed\nstatus 71\nin time\n$/);
   });
 
+  it('keeps all that an account had which is gone, until it answers', () => {
+    expect(parts['removed without an account']).toContain(`cannot work in the home of dead\n  why:  ${why}\n`);
+    expect(parts['removed without an account']).toMatch(/status 71\nin time\n$/);
+    expect(parts['lines then']).toBe(parts.lines);
+    expect(parts['removed in the end']).toMatch(/done +quota +\/etc\/projid: iso-dead:100002 -> none\n/);
+    expect(parts['removed in the end']).toMatch(/in time\ncarol\nalice\nbob\n$/);
+  });
+
   it('is one line of quotas', () => {
     for (const quota of [parts.quota, parts['all quotas']]) {
       expect(quota).toContain(`cannot work in the home of dead: ${why}`);
