@@ -96,6 +96,7 @@ export function quotaTests(lab: Lab): void {
     });
 
     existingTreeTest(lab);
+    accountingOnlyTest(lab);
     itComplainsOfNothing(lab);
   });
 }
@@ -114,5 +115,25 @@ function existingTreeTest(lab: Lab): void {
     expect(await lab.guest.sh('cat /etc/projid')).toMatch(/^iso-alice:\d+\n$/);
     const limited = (await lab.guest.sh("xfs_quota -x -c 'report -pn' /")).match(/^#107374\d+ +\d+ +[1-9]/gm);
     expect(limited).toHaveLength(1);
+  });
+}
+
+/** The home of one account on another XFS, whose mount counts projects and limits none. */
+function accountingOnlyTest(lab: Lab): void {
+  it('that is counted and not enforced is told as no limit, with the mount option that helps', async () => {
+    await lab.guest.sh(`truncate -s 320M /var/tmp/counted.img && mkfs.xfs -q /var/tmp/counted.img
+      useradd -m -s /bin/bash carol && mount -o loop,pqnoenforce /var/tmp/counted.img ~carol
+      chown carol: ~carol && chmod 700 ~carol && { ! selinuxenabled || restorecon ~carol; }`);
+    try {
+      const why = 'home is on XFS where project quota is counted and not enforced; mount it with prjquota';
+      expect(await lab.guest.sh('iso-setup user carol')).toMatch(new RegExp(`^  n/a     quota .*: ${why}`, 'm'));
+      expect(await lab.guest.sh('iso-setup quota carol')).toContain(why);
+      const refused = await lab.guest.shell('iso-setup quota carol --set 1G');
+      expect(refused).toMatchObject({ status: 69, stderr: expect.stringContaining(why) });
+    } finally {
+      await lab.guest.sh(
+        `iso-setup remove --purge carol; umount ~carol && userdel -r carol 2>&1; rm /var/tmp/counted.img`,
+      );
+    }
   });
 }
