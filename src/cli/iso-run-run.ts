@@ -7,11 +7,11 @@ import { writeOut } from './write-out.js';
 
 async function run(image: string, command: string[], flags: RunFlags): Promise<void> {
   const started = Date.now();
-  const { options, prepared } = await prepare(image, command, flags);
-  warn(prepared, options);
+  const { options, prepared, isKeepable } = await prepare(image, command, flags);
+  warn(prepared.spec.warnings, options.quiet);
   const { runContainer } = await import('../run/run-container.js');
   const key = process.env.ISO_RUN_KEY;
-  if (key !== undefined) {
+  if (key !== undefined && isKeepable) {
     const { storeRun } = await import('../run/stored-plans.js');
     storeRun(key, prepared, started);
   }

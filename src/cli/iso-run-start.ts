@@ -10,7 +10,7 @@ import { writeOut } from './write-out.js';
 
 async function create(image: string, command: string[], flags: RunFlags): Promise<void> {
   const { options, prepared } = await prepare(image, command, flags, 'create');
-  warn(prepared, options);
+  warn(prepared.spec.warnings, options.quiet);
   const { runContainer } = await import('../run/run-container.js');
   const { id } = await runContainer(prepared, options);
   writeOut(`${id}\n`);
@@ -33,24 +33,24 @@ interface StartFlags extends AttachFlags, Selection {
 async function startAttached(references: string[], flags: StartFlags): Promise<void> {
   const { parseAttachment } = await import('../run/options/attachment.js');
   const { attachContainer } = await import('../run/attach-container.js');
-  const { requireRoomToStart, startContainer } = await import('../run/start-container.js');
+  const { prepareStart, startContainer } = await import('../run/start-container.js');
   const attachment = parseAttachment(flags.interactive ?? false, flags);
   const { identity, selected } = await choose(references, flags);
   const [one, ...others] = selected;
   if (!one || others.length > 0) {
     throw new IsoError('usage.invalid', 'cannot use --attach', 'one can be attached to one container at a time');
   }
-  await requireRoomToStart(identity);
+  warn(await prepareStart(identity));
   const follow = one.container.running ? attachContainer : startContainer;
   process.exitCode = await follow(identity, one.container, attachment);
 }
 
 async function start(references: string[], flags: StartFlags): Promise<void> {
   if (flags.attach || flags.interactive) return startAttached(references, flags);
-  const { requireRoomToStart, startContainer } = await import('../run/start-container.js');
+  const { prepareStart, startContainer } = await import('../run/start-container.js');
   const { onEach } = await import('./on-each.js');
   const { identity, selected } = await choose(references, flags);
-  await requireRoomToStart(identity);
+  warn(await prepareStart(identity));
   // As in Podman, one that runs is what was asked for.
   await onEach(selected, async (container) => {
     if (!container.running) await startContainer(identity, container);
@@ -71,11 +71,11 @@ interface RestartFlags extends Selection {
 
 async function restart(references: string[], flags: RestartFlags): Promise<void> {
   const { parseSeconds } = await import('./iso-run-control-actions.js');
-  const { requireRoomToStart, restartContainer } = await import('../run/start-container.js');
+  const { prepareStart, restartContainer } = await import('../run/start-container.js');
   const { onEach } = await import('./on-each.js');
   const seconds = flags.time === undefined ? undefined : parseSeconds(flags.time);
   const { identity, selected } = await choose(references, flags);
-  await requireRoomToStart(identity);
+  warn(await prepareStart(identity));
   await onEach(selected, (container) => restartContainer(identity, container, seconds));
 }
 

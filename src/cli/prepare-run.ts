@@ -1,5 +1,6 @@
 /** What `run`, `create` and `plan run` have in common: from the command line to a plan, and what is said on the way. */
 import { isatty } from 'node:tty';
+import { escapeControl } from '../lib/text.js';
 import type { RunFlags, RunOptions } from '../run/options.js';
 import type { PreparedRun } from '../run/prepare.js';
 
@@ -42,20 +43,26 @@ export async function compile(image: string, command: string[], flags: RunFlags,
   return { options, policy, prepared: prepareRun(options, policy) };
 }
 
-/** For a new container: where there is no room for it, or it is refused, the trail tells. */
+/**
+ * For a new container: where there is no room for it, or it is refused, the trail tells. What the host refused beside may be
+ * granted to the next run, whose plan is not kept then.
+ */
 export async function prepare(image: string, command: string[], flags: RunFlags, mode?: 'create') {
   const { recordRefusal } = await import('../run/refusals.js');
   const { requireRoom } = await import('../image/space.js');
   return recordRefusal(image, async () => {
-    const { policy, ...made } = await compile(image, command, flags, mode);
-    const what = `cannot create a container of ${made.prepared.image.name}`;
-    requireRoom(made.prepared.identity, policy.quota.refuse, what);
-    return { ...made, prepared: await makeVolumes(made.prepared) };
+    const { options, policy, prepared } = await compile(image, command, flags, mode);
+    requireRoom(prepared.identity, policy.quota.refuse, `cannot create a container of ${prepared.image.name}`);
+    const { prepareRun } = await import('../run/prepare.js');
+    const { requestLinger } = await import('../run/linger.js');
+    const refused = options.mode === 'detached' ? await requestLinger(prepared.identity, policy.linger) : undefined;
+    const last = refused === undefined ? prepared : prepareRun(options, policy, refused);
+    return { options, prepared: await makeVolumes(last), isKeepable: refused === undefined };
   });
 }
 
 /** Scripts want a quiet standard error; the trail holds the warnings in any case. */
-export function warn({ spec }: PreparedRun, { quiet }: RunOptions): void {
+export function warn(warnings: readonly string[], quiet = false): void {
   if (quiet || !isatty(2)) return;
-  for (const warning of spec.warnings) process.stderr.write(`iso-run: warning: ${warning}\n`);
+  for (const warning of warnings) process.stderr.write(`iso-run: warning: ${escapeControl(warning)}\n`);
 }

@@ -5,7 +5,7 @@ import { writeOut } from './write-out.js';
 
 const EXIT_FAULTS = 2;
 
-const USERS = ['USER', 'UID', 'PROVISIONED', 'UIDS', 'GIDS', 'FAULTS', 'HOME'];
+const USERS = ['USER', 'UID', 'PROVISIONED', 'LINGER', 'UIDS', 'GIDS', 'FAULTS', 'HOME'];
 const ORPHANS = ['OWNER', 'WHERE', 'WHAT'];
 
 function formatStatus({ users, faults, orphans, managedBy }: HostStatus): string {
@@ -13,6 +13,7 @@ function formatStatus({ users, faults, orphans, managedBy }: HostStatus): string
     one.user,
     String(one.uid),
     one.provisioned ? 'yes' : 'no',
+    one.linger ? 'on' : 'off',
     showRanges(one.uids),
     showRanges(one.gids),
     String(one.faults.length),

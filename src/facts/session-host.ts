@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { asIsoError, hasErrno } from '../lib/errors.js';
 import { run } from '../sys/exec.js';
 import { whyNoSystemd } from '../sys/systemd.js';
+import { isLingering } from './linger.js';
 
 export interface SessionHost {
   /** Why systemd is not there. */
@@ -68,7 +69,7 @@ export async function readSessionHost(name: string, uid: number): Promise<Sessio
     ...(noSystemd === undefined ? {} : { noSystemd }),
     manager,
     ...(unit === undefined ? {} : { unit }),
-    lingering: existsSync(`/var/lib/systemd/linger/${name}`),
+    lingering: isLingering(name),
     ...(killsProcesses === undefined ? {} : { killsProcesses }),
     ...(keeper === undefined ? {} : { keeper }),
   };

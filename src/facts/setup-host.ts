@@ -3,6 +3,7 @@ import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:
 import { join } from 'node:path';
 import { hasErrno } from '../lib/errors.js';
 import { whyNoSystemd } from '../sys/systemd.js';
+import { POLKIT_SERVICE } from './linger.js';
 import { whyNotRunning } from './running-host.js';
 import { isKnownContext, whyNoSelinux } from './selinux.js';
 
@@ -35,6 +36,13 @@ export interface FeatureFacts {
   unknownTypes: readonly string[];
   /** AppArmor refuses user namespaces to programs without a profile (kernel.apparmor_restrict_unprivileged_userns). */
   apparmor: string | undefined;
+  /** Users can ask logind for linger of their own. */
+  polkit: string | undefined;
+}
+
+function whyNoPolkit(root: string): string | undefined {
+  if (existsSync(join(root, POLKIT_SERVICE))) return undefined;
+  return 'polkit is not installed, so logind lets no user turn on linger: `apt-get install polkitd`';
 }
 
 function whyNoAppArmor(): string | undefined {
@@ -52,14 +60,15 @@ function whyNoAppArmor(): string | undefined {
 /** `contexts`: SELinux contexts by type, which are looked up where SELinux is enabled. */
 export function readFeatures(root: string, contexts: ReadonlyMap<string, string>): FeatureFacts {
   const notRunning = whyNotRunning(root);
+  const polkit = whyNoPolkit(root);
   if (notRunning !== undefined) {
     const why = `${notRunning}, and this can only be done on the running host`;
-    return { systemd: why, selinux: why, unknownTypes: [], apparmor: why };
+    return { systemd: why, selinux: why, unknownTypes: [], apparmor: why, polkit };
   }
   const selinux = whyNoSelinux();
   const types = selinux === undefined ? [...contexts] : [];
   const unknownTypes = types.filter(([, context]) => !isKnownContext(context)).map(([type]) => type);
-  return { systemd: whyNoSystemd(), selinux, unknownTypes, apparmor: whyNoAppArmor() };
+  return { systemd: whyNoSystemd(), selinux, unknownTypes, apparmor: whyNoAppArmor(), polkit };
 }
 
 /** A one-line file of /proc or /sys; undefined when it does not exist or cannot be read. */

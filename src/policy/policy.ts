@@ -33,8 +33,11 @@ export interface Policy {
   delegation: { controllers: string[] };
   /** Hard ceilings on `user-UID.slice`; empty text or 0 leaves one out. */
   slice: { memory: string; cpus: number; pids: number };
-  /** systemd linger: `never` touches nothing, `always` enables it while provisioning. */
-  linger: 'never' | 'always';
+  /**
+   * systemd linger: `never` touches nothing, `always` enables it while provisioning, `on-demand` has `iso-run` ask for it when
+   * a user's first container goes on without its caller.
+   */
+  linger: 'never' | 'always' | 'on-demand';
   /** Defaults of `iso-run run`; guard rails, since a user can start other programs. Empty text or 0 leaves one out. */
   run: {
     memory: string;
@@ -162,7 +165,7 @@ export const policySchema: JSONSchemaType<Policy> = {
       required: ['memory', 'cpus', 'pids'],
       properties: { memory: size, cpus, pids: count },
     },
-    linger: { type: 'string', enum: ['never', 'always'] },
+    linger: { type: 'string', enum: ['never', 'always', 'on-demand'] },
     run: {
       type: 'object',
       additionalProperties: false,

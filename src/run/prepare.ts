@@ -4,6 +4,7 @@ import { availableParallelism, release } from 'node:os';
 import { join } from 'node:path';
 import { TREE } from '../facts/container-record.js';
 import { readBlockDevice, readCharacterDevice } from '../facts/devices.js';
+import { endsAtLogout, lingerFile } from '../facts/linger.js';
 import { type OwnIdentity, readOwnIdentity } from '../facts/own-identity.js';
 import { INIT_PROGRAMS, type RunHostFacts, readRunHost, sessionDirectory } from '../facts/run-host.js';
 import { isKnownContext, readLaunchSelinux } from '../facts/selinux.js';
@@ -26,6 +27,7 @@ import { bindDevice } from './devices.js';
 import { readLayerFile } from './image-files.js';
 import { addGroups, type PayloadUser, resolveUser } from './image-user.js';
 import type { DeviceRate } from './limits.js';
+import { lingerWarning } from './linger.js';
 import type { Volume } from './options/volumes.js';
 import type { RunOptions } from './options.js';
 import { type Place, placeOf } from './place.js';
@@ -142,7 +144,7 @@ const KERNEL_TEXTS = [
 ];
 
 function readSources(
-  { uid, home, store }: OwnIdentity,
+  { name, uid, home, store }: OwnIdentity,
   image: ImageRecord,
   layers: readonly string[],
   { cgroup }: RunHostFacts,
@@ -160,6 +162,7 @@ function readSources(
       join(home, TREE),
       join(store, 'images', recordFileName(image.name)),
       `/run/user/${uid}/systemd/private`,
+      `/${lingerFile(name)}`,
       ...inLayers,
     ],
     texts: [
@@ -175,8 +178,16 @@ function bindOne(volume: Volume, hidden: readonly string[]): BoundVolume {
   return volume.named || volume.secret ? bindStored(volume as StoredVolume, facts) : bindVolume(volume, facts, hidden);
 }
 
-/** @throws IsoError for anything that makes the run impossible; nothing has been created yet */
-export function prepareRun(options: RunOptions, policy: Policy): PreparedRun {
+function readLinger(options: RunOptions, identity: OwnIdentity, policy: Policy, refused: string | undefined) {
+  if (options.mode !== 'detached') return undefined;
+  return lingerWarning(identity.name, { isOff: endsAtLogout(identity), refused }, policy.linger);
+}
+
+/**
+ * `refused`: why the user's containers cannot outlive the login, where that was asked for.
+ * @throws IsoError for anything that makes the run impossible; nothing has been created yet
+ */
+export function prepareRun(options: RunOptions, policy: Policy, refused?: string): PreparedRun {
   const identity = readOwnIdentity();
   const image = findImage(identity.store, options.image);
   const layers = image.layers.map((digest) => layerPath(identity.store, digest));
@@ -196,6 +207,7 @@ export function prepareRun(options: RunOptions, policy: Policy): PreparedRun {
     rates: readRates(options.throttles),
     devices: options.devices.map((device) => bindDevice(device, readCharacterDevice(device.source), identity.uid)),
     seccomp: seccomp.facts,
+    lingerWarning: readLinger(options, identity, policy, refused),
     ...(selinux === undefined ? {} : { selinux }),
   });
   const labels = spec.labelled && selinux && !('why' in selinux) ? selinux : undefined;

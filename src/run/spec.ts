@@ -96,6 +96,8 @@ export interface SpecFacts {
   seccomp: { programs: FilterProgram[]; warning?: string };
   /** Undefined where SELinux is not enabled. */
   selinux?: LabelBase | { why: string; hint: string };
+  /** What is to be said of a container that would end with the login. */
+  lingerWarning?: string | undefined;
 }
 
 export const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
@@ -242,7 +244,7 @@ export function compileSpec(options: RunOptions, policy: Policy, facts: SpecFact
   const { limits, warnings } = decideLimits(options, policy, { ...cgroup, cpus: host.cpus, rates: facts.rates });
   const driver = chooseDriver(options, policy, facts);
   const { labelled, warning } = decideLabelled(facts.selinux, driver, policy.run, options.security);
-  warnings.push(...[warning, facts.seccomp.warning].flatMap((one) => one ?? []));
+  warnings.push(...[warning, facts.seccomp.warning, facts.lingerWarning].flatMap((one) => one ?? []));
   if (driver === 'overlay' && !labelled && (options.storageDriver ?? policy.run.storage_driver) === 'auto') {
     warnings.push(`the kernel overlay driver is used: ${host.fuseOverlayfs}`);
   }

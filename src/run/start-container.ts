@@ -1,5 +1,6 @@
 /** The launch of a container that is there: exactly what was created, in the place that its user has now. */
 import { availableParallelism } from 'node:os';
+import { endsAtLogout } from '../facts/linger.js';
 import type { OwnIdentity } from '../facts/own-identity.js';
 import { readRunHost } from '../facts/run-host.js';
 import { requireRoom } from '../image/space.js';
@@ -10,6 +11,7 @@ import type { RunValues } from '../sys/launcher/ops.js';
 import { stopContainer } from './end-container.js';
 import { readKeptLaunch } from './kept-launch.js';
 import { launchRequest } from './launch-container.js';
+import { lingerWarning, requestLinger } from './linger.js';
 import type { Attachment } from './options/attachment.js';
 import { type Place, placeOf } from './place.js';
 import type { Container } from './records.js';
@@ -38,10 +40,13 @@ function launchValues(place: Place, attachment: Attachment | undefined): RunValu
   ];
 }
 
-/** What runs writes, too. @throws IsoError quota.near */
-export async function requireRoomToStart(identity: OwnIdentity): Promise<void> {
-  const { quota } = await readPolicy();
+/** For all that one command starts: what runs writes, and goes on without its caller. Returns warnings. @throws IsoError quota.near */
+export async function prepareStart(identity: OwnIdentity): Promise<string[]> {
+  const { quota, linger } = await readPolicy();
   requireRoom(identity, quota.refuse, 'cannot start a container');
+  const refused = await requestLinger(identity, linger);
+  const warning = lingerWarning(identity.name, { isOff: endsAtLogout(identity), refused }, linger);
+  return warning === undefined ? [] : [warning];
 }
 
 /**

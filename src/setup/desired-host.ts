@@ -58,8 +58,6 @@ export const FUSE_DEVICE = { path: 'dev/fuse', mode: 0o666 } as const;
 
 export const DELEGATION_FILE = 'etc/systemd/system/user@.service.d/50-iso-toolkit.conf';
 export const sliceFile = (uid: number) => `etc/systemd/system/user-${uid}.slice.d/50-iso-toolkit.conf`;
-/** systemd's mark of a user with linger, see loginctl(1). */
-export const lingerFile = (name: string) => `var/lib/systemd/linger/${name}`;
 export const APPARMOR_FILE = 'etc/apparmor.d/iso-launch';
 
 /** Files of the baseline, below the root directory, and their templates. */

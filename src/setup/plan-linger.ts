@@ -8,9 +8,22 @@ export interface LingerFacts {
   isOn: boolean;
   /** Why systemd cannot be asked here. */
   whyNot: string | undefined;
+  /** Why no user can ask for linger of their own. */
+  whyNobody: string | undefined;
 }
 
-export function planLinger({ name, isOn, whyNot }: LingerFacts, policy: Policy['linger']): Item {
+/** `iso-run` asks for it, as the user. */
+function planOnDemand({ name, isOn, whyNobody }: LingerFacts): Item {
+  const current = isOn ? 'on' : 'off';
+  const text = { kind: 'linger', subject: name, current, desired: current };
+  if (isOn) return item.unchanged('create', text, 'already on');
+  if (whyNobody !== undefined) return item.unavailable('create', { ...text, desired: 'on demand' }, whyNobody);
+  return item.unchanged('create', text, 'off until a container that goes on without its caller asks for it');
+}
+
+export function planLinger(facts: LingerFacts, policy: Policy['linger']): Item {
+  if (policy === 'on-demand') return planOnDemand(facts);
+  const { name, isOn, whyNot } = facts;
   const text = { kind: 'linger', subject: name, current: isOn ? 'on' : 'off', desired: 'on' };
   if (policy === 'never')
     return item.unchanged('create', { ...text, desired: text.current }, 'the policy says linger = "never"');
@@ -19,17 +32,18 @@ export function planLinger({ name, isOn, whyNot }: LingerFacts, policy: Policy['
   return item.todo('create', text, { kind: 'linger.enable', args: { name } });
 }
 
-/** What is to be remembered: that it is on by our hand, as long as it is. */
+/** What is to be remembered: that it is on by our hand, as long as it is; or on demand, that it will be by our word. */
 export function lingerNote(
   facts: LingerFacts,
   policy: Policy['linger'],
   state: UserState | undefined,
 ): Pick<UserState, 'linger'> {
-  const isOurs = planLinger(facts, policy).step !== undefined || (facts.isOn && state?.linger === true);
+  const isNews = policy === 'on-demand' ? !facts.isOn : planLinger(facts, policy).step !== undefined;
+  const isOurs = isNews || (facts.isOn && state?.linger === true);
   return isOurs ? { linger: true } : {};
 }
 
-/** Linger that iso-setup had turned on, of a user who is removed. */
+/** Linger that iso-setup had turned on, or had let the user turn on, of a user who is removed. */
 export interface OwnLinger {
   /** systemd's mark, absolute. */
   file: string;

@@ -11,6 +11,8 @@ export interface UserStatus {
   home: string;
   /** Ranges of both kinds, and the container tree. */
   provisioned: boolean;
+  /** Whether the user's manager, with containers that go on without their caller, outlives the last login. */
+  linger: boolean;
   uids: IdRange[];
   gids: IdRange[];
   /** One line each. */
@@ -43,6 +45,7 @@ export interface StatusFacts {
   /** What root noted when users were set up. */
   states: readonly UserState[];
   hasTree: (account: PasswdEntry) => boolean;
+  isLingering: (name: string) => boolean;
   /** Lines that iso-setup added and another program took out. */
   missing: Record<IdKind, readonly string[]>;
   /** Ids that a range of the policy has. */
@@ -86,7 +89,7 @@ function isEnough(ranges: readonly IdRange[], count: number): boolean {
 
 /** All accounts with ranges or a note of their set-up, by uid. */
 function statusOfUsers(facts: StatusFacts): UserStatus[] {
-  const { lines, faults, ownerOf, accounts, states, hasTree, count } = facts;
+  const { lines, faults, ownerOf, accounts, states, hasTree, isLingering, count } = facts;
   const byOwner = { uid: rangesByOwner(lines.uid), gid: rangesByOwner(lines.gid) };
   const found = { uid: new Map<string, string[]>(), gid: new Map<string, string[]>() };
   for (const id of ID_KINDS) {
@@ -112,7 +115,8 @@ function statusOfUsers(facts: StatusFacts): UserStatus[] {
     const tree = hasTree(account);
     if (isNoted && !tree) own.push(`${home}: the container tree is gone`);
     const provisioned = ranges.uid.length > 0 && ranges.gid.length > 0 && tree;
-    users.set(uid, { user: name, uid, home, provisioned, uids: ranges.uid, gids: ranges.gid, faults: own });
+    const { uid: uids, gid: gids } = ranges;
+    users.set(uid, { user: name, uid, home, provisioned, linger: isLingering(name), uids, gids, faults: own });
   }
   return [...users.values()].sort((a, b) => a.uid - b.uid);
 }

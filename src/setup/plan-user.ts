@@ -164,6 +164,7 @@ const lingerOf = ({ account, lingering, features }: UserFacts): LingerFacts => (
   name: account.name,
   isOn: lingering,
   whyNot: features.systemd,
+  whyNobody: features.polkit,
 });
 
 /** What the whole host has or has not, told with each user since it decides what the user's limits are worth. */

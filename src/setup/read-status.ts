@@ -3,6 +3,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { findAccount, lookUpEntries, type PasswdEntry, readAccountFiles } from '../facts/accounts.js';
 import { findDeadHomes } from '../facts/dead-homes.js';
+import { isLingering } from '../facts/linger.js';
 import { hasFuseBelow, readMounts } from '../facts/mounts.js';
 import { hasTree } from '../facts/provisioned.js';
 import { type ManagedRanges, readManagedRanges, readSubidSource } from '../facts/subid-source.js';
@@ -38,6 +39,11 @@ async function treeFinder(accounts: readonly PasswdEntry[]) {
   };
 }
 
+/** Of an account about which nothing more is known. */
+function noneOf({ name: user, uid, home }: PasswdEntry): UserStatus {
+  return { user, uid, home, provisioned: false, linger: isLingering(user), uids: [], gids: [], faults: [] };
+}
+
 function withDeadHome(user: UserStatus, dead: ReadonlyMap<number, string>): UserStatus {
   const why = dead.get(user.uid);
   return why === undefined ? user : { ...user, faults: [...user.faults, `${user.home}: ${why}`] };
@@ -58,9 +64,8 @@ async function readManagedStatus(source: string, accounts: readonly PasswdEntry[
   );
   const tree = await treeFinder(accounts);
   const users = accounts.map((account) => {
-    const { name: user, uid, home } = account;
-    const noted = { user, uid, home, provisioned: tree.hasTree(account), uids: [], gids: [], faults: [] };
-    return withDeadHome(withManaged(noted, managed.get(user)), tree.dead);
+    const noted = { ...noneOf(account), provisioned: tree.hasTree(account) };
+    return withDeadHome(withManaged(noted, managed.get(account.name)), tree.dead);
   });
   return {
     users: users.sort((a, b) => a.uid - b.uid),
@@ -80,6 +85,7 @@ async function readFileStatus(states: readonly UserState[], known: readonly Pass
     states,
     missing: missingOurs(allocation.notes, facts.lines),
     hasTree: tree.hasTree,
+    isLingering,
   });
   return { ...status, users: status.users.map((user) => withDeadHome(user, tree.dead)) };
 }
@@ -101,11 +107,7 @@ export async function readStatus(name: string | undefined): Promise<HostStatus> 
   const status = await readFileStatus(states, [...others, ...(account ? [account] : [])]);
   if (name === undefined) return status;
   const one = statusOf(status, account?.name ?? name);
-  if (account && one.users.length === 0) {
-    const { uid, home } = account;
-    const none = { user: account.name, uid, home, provisioned: false, uids: [], gids: [], faults: [] };
-    return { ...one, users: [none] };
-  }
+  if (account && one.users.length === 0) return { ...one, users: [noneOf(account)] };
   if (!account && one.orphans.length === 0) await findAccount(files, name);
   return one;
 }

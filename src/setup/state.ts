@@ -24,7 +24,7 @@ export interface UserState {
   files: Deployed;
   /** Number of the user's pair of SELinux categories, which no other user has. */
   categories?: number;
-  /** systemd's linger is on, and iso-setup turned it on. */
+  /** systemd's linger is ours to end: iso-setup turned it on, or lets the user do so ("on-demand"). */
   linger?: true;
 }
 

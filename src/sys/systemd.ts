@@ -12,9 +12,11 @@ export async function reloadUnits(): Promise<void> {
   await run('systemctl', ['daemon-reload']);
 }
 
-/** Starts a user's manager at boot and keeps it without a login. @throws IsoError tool.failed */
+const LOGIND_MS = 30_000;
+
+/** Starts a user's manager at boot and keeps it without a login; for root, or whom polkit lets. @throws IsoError tool.missing, tool.failed */
 export async function enableLinger(name: string): Promise<void> {
-  await run('loginctl', ['enable-linger', '--', name]);
+  await run('loginctl', ['--no-ask-password', 'enable-linger', '--', name], { timeoutMs: LOGIND_MS });
 }
 
 /** Ends a user's manager, and all that it runs, when nobody is logged in. @throws IsoError tool.failed */

@@ -44,7 +44,7 @@ it.each([
   ['[__proto__]\nx = 1', '__proto__ is no key of the policy'],
   ['[quote]\nsize = "1G"', 'quote is no key of the policy'],
   ['quota = 1', 'quota must be object'],
-  ['linger = "ever"', 'linger is none of never, always'],
+  ['linger = "ever"', 'linger is none of never, always, on-demand'],
   ['[run]\ncapabilities = ["KILL"]', 'run.capabilities.0 is not a capability such as CAP_CHOWN'],
   ['[slice]\npids = -1\ncpus = "1"', 'slice.cpus must be number; slice.pids must be >= 0'],
   ['[subids]\nmin = 10\nmax = 20', 'subids.min..max holds not even one range'],

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Member, tar } from '../tar-writer.js';
@@ -211,5 +211,22 @@ describe('plan', () => {
     expect(first).toContain(json.digest);
     expect(first.split('\n').filter((line) => /^ +\d+ {2}/.test(line))).toHaveLength(json.ops.length);
     expect(left()).toEqual([]);
+  });
+
+  it('warns that a detached container ends with the last login, where a manager of systemd runs without linger', async () => {
+    const warnings = async (...options: string[]) =>
+      JSON.parse((await user.isoRun(['plan', 'run', '--json', ...options, 'base', 'true'])).stdout).warnings.join('\n');
+    const ends = `it ends with the last login of ${user.name}, since linger is off`;
+    expect(await warnings('-d')).not.toContain(ends);
+    // By this file iso-run knows a manager; a plan asks nothing of it.
+    const runtime = `/run/user/${user.uid}`;
+    try {
+      mkdirSync(`${runtime}/systemd`, { recursive: true });
+      writeFileSync(`${runtime}/systemd/private`, '');
+      expect(await warnings('-d')).toContain(`${ends}: \`loginctl enable-linger ${user.name}\` lets it go on`);
+      expect(await warnings()).not.toContain(ends);
+    } finally {
+      rmSync(runtime, { recursive: true, force: true });
+    }
   });
 });

@@ -4,6 +4,11 @@ for name in alice bob carol dave erin; do useradd -F -m "$name" 2>/dev/null || u
 : >/etc/subgid
 iso-setup user alice bob dave >/dev/null
 uid=$(id -u dave)
+# logind's mark of a user who lingers.
+mkdir -p /var/lib/systemd
+mount -t tmpfs marks /var/lib/systemd
+mkdir /var/lib/systemd/linger
+touch /var/lib/systemd/linger/bob
 echo "=== sound"
 iso-setup status --check
 # carol by uid alone, and short; a line that nobody believes; dave is gone, erin was set up under another name.

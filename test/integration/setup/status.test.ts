@@ -14,11 +14,11 @@ describe('iso-setup status', () => {
       .trim()
       .split('\n')
       .map((line) => line.split(/\s+/));
-    expect(lines[0]).toEqual(['USER', 'UID', 'PROVISIONED', 'UIDS', 'GIDS', 'FAULTS', 'HOME']);
+    expect(lines[0]).toEqual(['USER', 'UID', 'PROVISIONED', 'LINGER', 'UIDS', 'GIDS', 'FAULTS', 'HOME']);
     expect(lines.slice(1).map(([user, , ...rest]) => [user, ...rest])).toEqual([
-      ['alice', 'yes', '524288:65536', '524288:65536', '0', '/home/alice'],
-      ['bob', 'yes', '589824:65536', '589824:65536', '0', '/home/bob'],
-      ['dave', 'yes', '655360:65536', '655360:65536', '0', '/home/dave'],
+      ['alice', 'yes', 'off', '524288:65536', '524288:65536', '0', '/home/alice'],
+      ['bob', 'yes', 'on', '589824:65536', '589824:65536', '0', '/home/bob'],
+      ['dave', 'yes', 'off', '655360:65536', '655360:65536', '0', '/home/dave'],
     ]);
   });
 

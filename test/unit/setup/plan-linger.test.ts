@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { lingerNote, planLinger, planLingerBack } from '../../../src/setup/plan-linger.js';
 import { parseUserState, type UserState } from '../../../src/setup/state.js';
 
-const facts = { name: 'alice', isOn: false, whyNot: undefined };
+const facts = { name: 'alice', isOn: false, whyNot: undefined, whyNobody: undefined };
 const state: UserState = { schema: 1, uid: 1000, name: 'alice', files: {} };
 
 describe('linger', () => {
@@ -12,6 +12,26 @@ describe('linger', () => {
     expect(planLinger({ ...facts, isOn: true }, 'always').state).toBe('unchanged');
     expect(planLinger({ ...facts, whyNot: 'no systemd' }, 'always').state).toBe('unavailable');
     expect(planLinger(facts, 'never').state).toBe('unchanged');
+  });
+
+  it('is left to the first container that goes on without its caller, when the policy says so', () => {
+    expect(planLinger(facts, 'on-demand')).toMatchObject({
+      state: 'unchanged',
+      reason: expect.stringMatching(/^off /),
+    });
+    expect(planLinger({ ...facts, isOn: true }, 'on-demand').reason).toBe('already on');
+    // What asks logind is there at the first boot, and so is logind.
+    expect(planLinger({ ...facts, whyNot: 'no systemd' }, 'on-demand').state).toBe('unchanged');
+    const unasked = planLinger({ ...facts, whyNobody: 'no polkit' }, 'on-demand');
+    expect(unasked).toMatchObject({ state: 'unavailable', desired: 'on demand', reason: 'no polkit' });
+  });
+
+  it('that comes on demand is ours to give back, that of before is not', () => {
+    const ours = { ...state, linger: true as const };
+    expect(lingerNote(facts, 'on-demand', undefined)).toEqual({ linger: true });
+    expect(lingerNote({ ...facts, isOn: true }, 'on-demand', ours)).toEqual({ linger: true });
+    expect(lingerNote({ ...facts, isOn: true }, 'on-demand', undefined)).toEqual({});
+    expect(lingerNote(facts, 'never', ours)).toEqual({});
   });
 
   it('is noted as ours as long as it is on by our hand', () => {
