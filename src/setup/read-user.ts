@@ -23,7 +23,7 @@ import { parseUserState, userStateFile } from './state.js';
 import type { Item } from './step.js';
 
 /** So many users are looked at, planned and applied before the next: their plans are all that is held in memory. */
-const CHUNK = 64;
+const CHUNK = 32;
 
 function* chunksOf<T>(list: readonly T[]): Generator<readonly T[]> {
   for (let from = 0; from < list.length; from += CHUNK) yield list.slice(from, from + CHUNK);

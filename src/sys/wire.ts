@@ -30,6 +30,21 @@ export function decodeTokens(bytes: Buffer): Buffer[] | undefined {
   return tokens;
 }
 
+/** Shorter texts cost less than the look for them; more of longer ones would be kept than they are worth. */
+const [LONG, TOO_LONG] = [1024, 64 * 1024];
+const MAX_KEPT = 16;
+const kept = new Map<number, { bytes: Buffer; text: string }>();
+
+/** The last long texts are kept, one of each length: in most homes the same file says the same. */
+function decodeLong(bytes: Buffer): string {
+  const known = kept.get(bytes.length);
+  if (known?.bytes.equals(bytes)) return known.text;
+  if (kept.size === MAX_KEPT) kept.clear();
+  const text = bytes.toString('utf8');
+  kept.set(bytes.length, { bytes: Buffer.from(bytes), text });
+  return text;
+}
+
 const ZERO = 48;
 
 /** Reads tokens one after the other without a copy of each: reports on many homes have hundreds of them a home. */
@@ -53,7 +68,9 @@ export function tokenReader(bytes: Buffer) {
       if (!step()) return '';
       const first = bytes[start] ?? 0;
       // Types of entries: one letter, for which decoding costs more than all else.
-      return end - start === 1 && first < 128 ? String.fromCharCode(first) : bytes.toString('utf8', start, end);
+      if (end - start === 1 && first < 128) return String.fromCharCode(first);
+      const isLong = end - start >= LONG && end - start <= TOO_LONG;
+      return isLong ? decodeLong(bytes.subarray(start, end)) : bytes.toString('utf8', start, end);
     },
     number: (): number => {
       if (!step()) return 0;

@@ -18,6 +18,17 @@ describe('tokenReader', () => {
     );
   });
 
+  it('takes no long text for another of its length, nor for one that it has forgotten', () => {
+    const lengths = Array.from({ length: 20 }, (_, index) => 1020 + index);
+    const texts = lengths.flatMap((length) => ['a', 'b', 'é'].map((char) => char.repeat(length)));
+    for (const text of [...texts, ...texts.reverse(), 'x'.repeat(70_000), 'y'.repeat(70_000)]) {
+      const bytes = encodeTokens([text]);
+      expect(tokenReader(bytes).text()).toBe(text);
+      bytes.fill(0);
+      expect(tokenReader(encodeTokens([text])).text()).toBe(text);
+    }
+  });
+
   it('says of bytes that are cut anywhere that they are broken', () => {
     const bytes = encodeTokens(['alice', 70001]);
     for (let size = 0; size < bytes.length; size += 1) {
