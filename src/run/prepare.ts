@@ -34,7 +34,7 @@ import { type Place, placeOf } from './place.js';
 import { decideFilters, type LoggedFilter } from './seccomp-filters.js';
 import { labelBase } from './selinux.js';
 import { type ContainerSpec, compileSpec, decideCapabilities, type FilterProgram, type SpecFacts } from './spec.js';
-import { filterKey, readStoredFilters } from './stored-filter.js';
+import { FILTER_LIBRARY, filterKey, readStoredFilters } from './stored-filter.js';
 import { type BoundVolume, bindStored, bindVolume, protectedDirectories, type StoredVolume } from './volumes.js';
 
 /** What a plan was compiled from. */
@@ -159,6 +159,9 @@ function readSources(
       ...HOST_PROGRAMS,
       ...INIT_PROGRAMS,
       ...['templates/user/seccomp.json', ...OWN_PROGRAMS].map(installed),
+      FILTER_LIBRARY,
+      // What no volume may show is kept by its real path; the user may put a link here.
+      join(home, '.config/containers'),
       join(home, TREE),
       join(store, 'images', recordFileName(image.name)),
       `/run/user/${uid}/systemd/private`,

@@ -18,10 +18,13 @@ const MAGIC = 'ISOFILTER2';
 const MAX_BYTES = 256 << 10;
 const TRIPLETS: Record<string, string> = { x64: 'x86_64-linux-gnu', arm64: 'aarch64-linux-gnu' };
 
+/** What compiles filters: another version may make other programs of the same rules. */
+export const FILTER_LIBRARY = `/usr/lib/${TRIPLETS[process.arch]}/libseccomp.so.2`;
+
 /** What the programs are compiled from, and what compiles them. */
 export function filterKey(filters: readonly LoggedFilter[]): string {
   const own = ['iso-run.js', 'iso-run-run.js'].map(installed);
-  const compilers = [...own, `/usr/lib/${TRIPLETS[process.arch]}/libseccomp.so.2`];
+  const compilers = [...own, FILTER_LIBRARY];
   const rules = JSON.stringify(filters, (_, value) => (typeof value === 'bigint' ? `${value}n` : value));
   const parts = [process.arch, ...compilers.map((path) => stampOf(path).text), rules];
   return createHash('sha256').update(encodeTokens(parts)).digest('hex');
