@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { ext4Tests } from './ext4-tests.js';
 import { faultTests } from './fault-tests.js';
+import { lingerTests } from './linger-tests.js';
 import { loginTests } from './login-tests.js';
 import { installTests, purgeTests } from './package-tests.js';
 import { podmanTests } from './podman-tests.js';
@@ -16,6 +17,7 @@ describe.sequential('AppArmor, XFS with project quota', () => {
   installTests(lab);
   provisionTests(lab);
   loginTests(lab);
+  lingerTests(lab);
   podmanTests(lab);
   ext4Tests(lab);
   faultTests(lab);

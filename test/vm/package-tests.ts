@@ -54,7 +54,7 @@ export function purgeTests(lab: Lab): void {
   describe('removal', () => {
     it("takes back a user's ranges, containers and configuration", async () => {
       await lab.guest.logOut('alice');
-      await lab.guest.sh('iso-setup remove --purge alice');
+      await lab.guest.sh('iso-setup remove --purge alice && test ! -e /var/lib/systemd/linger/alice');
       const lines = await lab.guest.sh('grep -h ^alice: /etc/subuid /etc/subgid || true');
       expect(lines).toBe('');
       const { status } = await lab.guest.shell('test -e ~alice/.local/share/containers');

@@ -23,6 +23,8 @@ const PACKAGES = [
   'linux-image-cloud-amd64',
   // What the toolkit's package depends on, so that installing it needs no network.
   ...['nodejs', 'uidmap', 'fuse-overlayfs', 'libseccomp2', 'passwd', 'xz-utils', 'zstd', 'busybox-static'],
+  // Asked by logind whether a user may turn on linger.
+  'polkitd',
   // A peer that reads the configuration files which iso-setup deploys.
   ...['podman', 'crun'],
   'strace',
