@@ -20,8 +20,8 @@ const CONDITIONS = [
   { name: 'in a chroot, as image builders do', before: PROC, noted: true },
   { name: 'in a chroot without /proc', before: ':', noted: true },
   {
-    name: 'from outside, with DPKG_ROOT',
-    before: ':',
+    name: 'from outside, with DPKG_ROOT, and changes nothing there',
+    before: 'mount --bind "$root" "$root"; mount -o remount,bind,ro /',
     install: 'dpkg --root="$root" --force-script-chrootless --install "$root/package.deb"',
     noted: true,
     says: /another system is installed into; left to the next boot/,
