@@ -37,21 +37,34 @@ struct session {
   unsigned monitors; /* that have not ended */
 };
 
-/* The message's descriptors: request, status, control, then a stream for each bit. */
-static int receive(int peer_fd, struct session_request *ret_request, int fds[SESSION_MAX_FDS], unsigned *ret_count) {
-  char control[CMSG_SPACE(SESSION_MAX_FDS * sizeof(int))];
-  struct iovec vector = {.iov_base = ret_request, .iov_len = sizeof *ret_request};
-  struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+/* What a caller hands over. */
+struct request {
+  int peer_fd;
+  bool joins; /* it came to the socket of those that join a container */
+  struct session_request words;
+  int fds[SESSION_MAX_FDS];
+};
+
+/* The message's descriptors: request, status, control, then a stream for each bit. Room for seven is room for an eighth, which
+ * the kernel delivers. */
+static int receive(struct request *ret) {
+  union {
+    struct cmsghdr header;
+    char bytes[CMSG_SPACE(SESSION_MAX_FDS * sizeof(int))];
+  } control;
+  struct iovec vector = {.iov_base = &ret->words, .iov_len = sizeof ret->words};
+  struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
   const struct timeval limit = {.tv_sec = RECEIVE_SECONDS};
-  if (setsockopt(peer_fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) < 0) return -errno;
-  ssize_t got = recvmsg(peer_fd, &message, MSG_CMSG_CLOEXEC);
-  struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-  if (got != sizeof *ret_request || message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) return -EBADMSG;
+  if (setsockopt(ret->peer_fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) < 0) return -errno;
+  ssize_t got = recvmsg(ret->peer_fd, &message, MSG_CMSG_CLOEXEC);
+  if (got != sizeof ret->words || message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) return -EBADMSG;
+  const struct cmsghdr *header = CMSG_FIRSTHDR(&message);
   if (!header || header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) return -EBADMSG;
-  *ret_count = (unsigned)((header->cmsg_len - CMSG_LEN(0)) / sizeof(int));
-  memcpy(fds, CMSG_DATA(header), *ret_count * sizeof(int));
-  if (ret_request->magic != SESSION_MAGIC || ret_request->version != SESSION_VERSION) return -EPROTO;
-  return *ret_count == 3u + (unsigned)__builtin_popcount(ret_request->streams) && ret_request->streams < 16 ? 0 : -EBADMSG;
+  const size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+  if (count > SESSION_MAX_FDS) return -EBADMSG;
+  memcpy(ret->fds, CMSG_DATA(header), count * sizeof(int));
+  if (ret->words.magic != SESSION_MAGIC || ret->words.version != SESSION_VERSION || ret->words.streams >= 16) return -EPROTO;
+  return count == 3u + (unsigned)__builtin_popcount(ret->words.streams) ? 0 : -EBADMSG;
 }
 
 /* The caller's bounds, not the session's. */
@@ -98,31 +111,40 @@ static void place_descriptors(struct launch *launch, const int *fds, uint32_t st
   launch->in_session = true;
 }
 
+/* All that a caller asks, before anything is done for it. */
+static int read_request(const struct session *session, struct launch *launch, struct request *ret) {
+  unsigned at = 0;
+  unsigned char *bytes = NULL;
+  size_t size = 0;
+  int error = receive(ret);
+  if (!error) error = lseek(ret->fds[0], 0, SEEK_SET) < 0 ? -errno : wire_read(ret->fds[0], WIRE_MAX_BYTES, &bytes, &size);
+  if (error) return error;
+  error = plan_decode(bytes, size, &launch->plan, &at);
+  if (error) {
+    free(bytes);
+    return error;
+  }
+  if (plan_joins(&launch->plan) != ret->joins) error = -EINVAL;
+  if (!error) error = check_network(&launch->plan, launch->has_network);
+  if (!error) error = launch_read_mode(launch);
+  if (!error) error = streams_read_mode(launch);
+  if (!error) error = set_run_values(launch, session->cgroup);
+  if (!error) error = values_set(&launch->plan.values, "session-cgroup", session->cgroup);
+  return error ? error : check_maps(session, &launch->plan);
+}
+
 /* From here on the process is the monitor of one launch, or ends and says nothing, and the caller launches by itself. */
 _Noreturn static void serve(const struct session *session, const struct spare_launch *spare_launch, bool joins) {
   static struct launch launch;
-  struct session_request request;
-  int fds[SESSION_MAX_FDS];
-  unsigned count = 0, at = 0;
-  unsigned char *bytes = NULL;
-  size_t size = 0;
+  struct request request = {.peer_fd = spare_launch->peer_fd, .joins = joins};
   launch_init(&launch);
   launch.has_network = spare_launch->has_network;
-  int error = receive(spare_launch->peer_fd, &request, fds, &count);
-  if (!error) error = lseek(fds[0], 0, SEEK_SET) < 0 ? -errno : wire_read(fds[0], WIRE_MAX_BYTES, &bytes, &size);
-  if (!error) error = plan_decode(bytes, size, &launch.plan, &at);
-  if (!error && plan_joins(&launch.plan) != joins) error = -EINVAL;
-  if (!error) error = check_maps(session, &launch.plan);
-  if (!error) error = check_network(&launch.plan, launch.has_network);
-  if (!error) error = launch_read_mode(&launch);
-  if (!error) error = streams_read_mode(&launch);
-  if (!error) error = take_bounds(&request);
-  if (!error) error = set_run_values(&launch, session->cgroup);
-  if (!error) error = values_set(&launch.plan.values, "session-cgroup", session->cgroup);
+  int error = read_request(session, &launch, &request);
+  if (!error) error = take_bounds(&request.words);
   if (error) _exit(125);
-  place_descriptors(&launch, fds, request.streams);
-  close(fds[0]);
-  close(spare_launch->peer_fd);
+  place_descriptors(&launch, request.fds, request.words.streams);
+  close(request.fds[0]);
+  close(request.peer_fd);
   if (send(launch.control_container, "M", 1, MSG_NOSIGNAL) != 1) _exit(125);
   monitor_main(&launch);
 }
