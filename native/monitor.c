@@ -184,7 +184,7 @@ void monitor_main(struct launch *launch) {
   prctl(PR_SET_DUMPABLE, 1);
   int error = run_set_up(&state);
   close_payload_ends(launch);
-  /* From here on no process of the user may look into this one. */
+  /* From here on no process of a container may look into this one. */
   prctl(PR_SET_DUMPABLE, 0);
   if (!error && state.container_pid > 0) {
     int code = watch_container(&state);

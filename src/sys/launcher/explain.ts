@@ -148,6 +148,12 @@ export function explainFailure(
   if (planned.op[0] === 'hold' && failure.errno === constants.errno.EAGAIN) {
     return new IsoError('container.running', 'cannot launch the container', 'another launch of it goes on');
   }
+  if (planned.op[0] === 'bind' && failure.errno === constants.errno.ESTALE) {
+    const seen = `the user's session sees another file there than the caller does (${planned.origin})`;
+    return new IsoError('run.op-failed', `cannot ${describe(planned, show)}`, seen, {
+      hint: 'use --direct, which launches without the session',
+    });
+  }
   return new IsoError('run.op-failed', `cannot ${describe(planned, show)}`, why(planned, failure), {
     hint: HINTS[planned.op[0]],
   });

@@ -101,6 +101,10 @@ describe('explainFailure', () => {
     expect(error.code).toBe('run.op-failed');
   });
 
+  it('sends a caller who sees other files than the session to a launch without it', () => {
+    expect(failed(0, 116)).toMatchObject({ code: 'run.op-failed', hint: expect.stringContaining('--direct') });
+  });
+
   it('tells a missing command from one that cannot be executed', () => {
     expect(failed(2, 2, true)).toMatchObject({ code: 'run.not-found', what: 'cannot run "tool" in the container' });
     expect(failed(2, 13, true)).toMatchObject({ code: 'run.not-executable' });
