@@ -164,8 +164,9 @@ export function compileStart(spec: ContainerSpec, books: Books, add: Add): void 
 }
 
 function compileRemoval(books: Books, stage: 'exited' | 'discard', origin: string, add: Add): void {
-  add(stage, origin, 'remove', directory);
+  // The name first: a launcher that is killed in between leaves a container that is seen, not a link that nobody looks for.
   add(stage, origin, 'release', namesOf(books), { argument: 'name' });
+  add(stage, origin, 'remove', directory);
   if (books.labels) add(stage, origin, 'release', pairsOf(books), { argument: 'label-index' });
 }
 

@@ -22,14 +22,19 @@ export async function removeContainerDirectory(identity: OwnIdentity, path: stri
     throw new IsoError('write.failed', `cannot remove ${path}`, stderr.trim() || 'rm left it behind');
 }
 
-/** The links by which a container holds its name and its categories (native/ops/records.c). */
-function releaseClaims(store: string, id: string): void {
-  for (const folder of [`${store}/names`, `${store}/pairs`]) {
-    if (!existsSync(folder)) continue;
-    for (const name of readdirSync(folder)) {
-      if (readlinkSync(`${folder}/${name}`) === `../containers/${id}`) unlinkSync(`${folder}/${name}`);
-    }
+/** The links by which a container holds its name or its categories (native/ops/records.c). */
+function releaseClaims(folder: string, id: string): void {
+  if (!existsSync(folder)) return;
+  for (const name of readdirSync(folder)) {
+    if (readlinkSync(`${folder}/${name}`) === `../containers/${id}`) unlinkSync(`${folder}/${name}`);
   }
+}
+
+/** All that a container which does not run has. While there is a file with its label, nobody else gets the categories. */
+export async function removeContainerFiles(identity: OwnIdentity, id: string): Promise<void> {
+  releaseClaims(`${identity.store}/names`, id);
+  await removeContainerDirectory(identity, containerDirectory(identity.store, id));
+  releaseClaims(`${identity.store}/pairs`, id);
 }
 
 /** Removes one container. @throws IsoError container.running unless `force` ends it first */
@@ -39,7 +44,6 @@ export async function removeContainer(identity: OwnIdentity, container: Containe
     throw new IsoError('container.running', `cannot remove ${record.name}`, `it runs as pid ${state.pid}`);
   }
   await forceEnd(identity, container);
-  await removeContainerDirectory(identity, containerDirectory(identity.store, record.id));
-  releaseClaims(identity.store, record.id);
+  await removeContainerFiles(identity, record.id);
   recordLifecycle(container, 'container.remove', 'removed');
 }

@@ -11,7 +11,7 @@ import { type Launched, launchAnyway } from './launch-container.js';
 import type { RunOptions } from './options.js';
 import { constantsOf, type PreparedRun } from './prepare.js';
 import { containerDirectory, newContainerId, shortId } from './records.js';
-import { removeContainerDirectory } from './remove-container.js';
+import { removeContainerFiles } from './remove-container.js';
 
 export const textOf = (values: RunValues, name: string) => values.find(([key]) => key === name)?.[1] ?? '';
 
@@ -83,9 +83,10 @@ function isRemoved(plan: LaunchPlan, { outcome, direct }: Launched, path: string
  */
 export async function conclude(plan: LaunchPlan, values: RunValues, launched: Launched): Promise<number> {
   const { outcome } = launched;
-  const path = containerDirectory(textOf(values, 'store'), textOf(values, 'id'));
+  const id = textOf(values, 'id');
+  const path = containerDirectory(textOf(values, 'store'), id);
   // The launcher cleans up after itself, unless it was killed or a tree is deeper than it walks.
-  if (isRemoved(plan, launched, path) && existsSync(path)) await removeContainerDirectory(readOwnIdentity(), path);
+  if (isRemoved(plan, launched, path) && existsSync(path)) await removeContainerFiles(readOwnIdentity(), id);
   if (outcome.kind === 'detached') return 0;
   if (outcome.kind !== 'exited') {
     const error = explainFailure(plan, outcome, values);
