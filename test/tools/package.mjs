@@ -43,6 +43,14 @@ function bundledLibraries(deb) {
   }
 }
 
+/** A source of subordinate ids that any libsubid loads, since it calls nothing of it. */
+function makeSource() {
+  const place = mkdtempSync('/tmp/iso-toolkit-source.');
+  const file = join(place, 'libsubid_isotest.so');
+  run('cc', ['-shared', '-fPIC', '-o', file, join(root, 'test/integration/setup/subid-source.c')]);
+  return { file, remove: () => rmSync(place, { recursive: true }) };
+}
+
 /** The same package under an older version, for upgrades. */
 function makeOlder(deb) {
   const place = mkdtempSync('/tmp/iso-toolkit-deb.');
@@ -84,7 +92,7 @@ find /etc -type f ! -name '*-' ! -name .pwd.lock -exec sha256sum {} + | sort`;
 const SATISFY =
   'apt-get satisfy -y -qq --no-install-recommends "$(dpkg-deb --field /tmp/*.deb Depends), busybox-static, apparmor, auditd" >/tmp/out 2>&1 || { cat /tmp/out; exit 1; }';
 const INSTALL = 'apt-get install -y -qq --no-install-recommends /tmp/*.deb >/tmp/out 2>&1 || { cat /tmp/out; exit 1; }';
-const AS_USER = 'runuser -u carol -- env -i HOME=/home/carol USER=carol PATH=/usr/bin:/bin';
+const asUser = (name) => `runuser -u ${name} -- env -i HOME=/home/${name} USER=${name} PATH=/usr/bin:/bin`;
 
 const USE = `
 for command in ${COMMANDS.join(' ')}; do $command --version; done
@@ -93,8 +101,18 @@ _iso_setup; test "\${COMPREPLY[*]}" = --diff)
 useradd -m carol
 iso-setup user carol >/dev/null
 cd /home/carol
-${AS_USER} iso-run image bootstrap base >/dev/null
-${AS_USER} iso-run run --rm base sh -c 'echo "inside: $(id -u) $(hostname)"'`;
+${asUser('carol')} iso-run image bootstrap base >/dev/null
+${asUser('carol')} iso-run run --rm base sh -c 'echo "inside: $(id -u) $(hostname)"'`;
+
+// What another source gives through libsubid, as iso-setup, newuidmap and so the kernel see it.
+const SOURCE = `
+library=/usr/lib/$(uname -m)-linux-gnu/libsubid_isotest.so; cp /tmp/libsubid_isotest.so $library
+cp /etc/nsswitch.conf /tmp/nsswitch; echo 'subid: isotest' >>/etc/nsswitch.conf
+useradd -m -K SUB_UID_COUNT=0 -K SUB_GID_COUNT=0 alice; basename /usr/lib/*/libsubid.so.?
+iso-setup user alice | grep 'managed by'; cd /home/alice
+${asUser('alice')} iso-run image bootstrap base >/dev/null
+${asUser('alice')} iso-run run --rm base sh -c 'touch /file && chown 5:5 /file && echo inside: $(stat -c %u /file)'
+iso-setup remove alice --purge >/dev/null; cat /tmp/nsswitch >/etc/nsswitch.conf; rm $library; userdel -r alice 2>/dev/null`;
 
 const LINGER = '/var/lib/systemd/linger';
 // As iso-setup notes it where systemd runs, which it does not here.
@@ -128,7 +146,8 @@ if test -e /etc/apparmor.d/abi/4.0; then apparmor_parser -Q -K /tmp/profile && e
 
 async function testSuite(suite, deb) {
   const older = makeOlder(deb);
-  const clean = makeRoot(suite, [deb, older.file]);
+  const source = makeSource();
+  const clean = makeRoot(suite, [deb, older.file, source.file]);
   try {
     await test(`${suite}: has what the package depends on`, () => clean.sh(`apt-get update -qq; ${SATISFY}`));
     const node = clean.sh('node --version; dpkg -S /usr/bin/node').stdout.trim().replace('\n', ', ');
@@ -145,6 +164,17 @@ async function testSuite(suite, deb) {
       const { stdout } = clean.sh(USE);
       expect(COMMANDS.every((command) => stdout.includes(`${command} `)) && /inside: 0 /.test(stdout), stdout);
     });
+    // That of Debian 12 is tested where libsubid-dev is.
+    if (suite === 'trixie') {
+      await test(`${suite}: takes ranges from another source by libsubid5`, () => {
+        const { stdout } = clean.sh(SOURCE);
+        const said = ['libsubid.so.5', '1000079360:65536; ranges managed by isotest', 'inside: 5'];
+        expect(
+          said.every((one) => stdout.includes(one)),
+          stdout,
+        );
+      });
+    }
     await test(`${suite}: follows useradd, logins and userdel, and fails none of them`, () => {
       const { stdout } = clean.sh(HOOK);
       const counts = stdout.trim().split('\n').slice(-3);
@@ -176,6 +206,7 @@ async function testSuite(suite, deb) {
   } finally {
     clean.remove();
     older.remove();
+    source.remove();
   }
 }
 

@@ -8,7 +8,7 @@ import { main, output, progress, root, run, StageError } from './stage.mjs';
 /** Debian packages by what they are needed for. The toolkit's own dependencies come with its package where that is installed. */
 const PACKAGES = {
   build: ['build-essential'],
-  package: ['debhelper'],
+  package: ['debhelper', 'libsubid-dev'],
   lint: ['lintian', 'mmdebstrap'],
   test: [
     ...[
