@@ -60,15 +60,17 @@ void cgroup_tree_open(size_t size, char *ret_path) {
   hand_down(ret_path);
 }
 
-bool cgroup_oom_killed(const char *cgroup) {
+unsigned long cgroup_count(const char *cgroup, const char *file, const char *key) {
   char path[4200], text[512];
-  if (!cgroup || join(cgroup, "memory.events", sizeof path, path)) return false;
+  if (!cgroup || join(cgroup, file, sizeof path, path)) return 0;
   autoclose int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
   ssize_t length = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
-  if (length <= 0) return false;
+  if (length <= 0) return 0;
   text[length] = 0;
-  const char *count = strstr(text, "oom_kill ");
-  return count && strtoul(count + strlen("oom_kill "), NULL, 10) > 0;
+  const size_t size = strlen(key);
+  for (const char *line = text; line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL)
+    if (strncmp(line, key, size) == 0 && line[size] == ' ') return strtoul(line + size, NULL, 10);
+  return 0;
 }
 
 /* Waits for the end of every process below: the kernel tells of the last one by a change of the file (cgroups v2). */

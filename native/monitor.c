@@ -114,6 +114,14 @@ static void let_go(struct launch *launch) {
   launch->status[1] = -1;
 }
 
+/* Which of its limits it ran into, by the kernel's word. */
+static int record_reached(struct values *values) {
+  const char *cgroup = values_get(values, "cgroup");
+  const bool oom_killed = cgroup_count(cgroup, "memory.events", "oom_kill") > 0;
+  int error = values_set(values, "oom-killed", oom_killed ? "true" : "false");
+  return error ? error : values_set_number(values, "pids-refused", cgroup_count(cgroup, "pids.events", "max"));
+}
+
 /* From the container's start to its end; exit status. */
 static int watch_container(struct stage_state *state) {
   struct values *values = &state->launch->plan.values;
@@ -132,9 +140,7 @@ static int watch_container(struct stage_state *state) {
   int code = exit_code(status);
   status_write(STATUS_EXIT, ROLE_SESSION, 0, (uint32_t)status, 0);
   (void)run_stage(state, STAGE_CLEANUP);
-  bool oom_killed = cgroup_oom_killed(values_get(values, "cgroup"));
-  if (!values_set(values, "oom-killed", oom_killed ? "true" : "false") &&
-      !values_set_number(values, "exit-code", (unsigned)code) &&
+  if (!record_reached(values) && !values_set_number(values, "exit-code", (unsigned)code) &&
       !values_set(values, "outcome", code == 0 ? "success" : "failure"))
     (void)run_stage(state, STAGE_EXITED);
   return code;

@@ -41,6 +41,7 @@ static const struct option_row OPTIONS[] = {
     /* The container. */
     {"rm", 0, FLAG},
     {"name", 0, NAME},
+    {"replace", 0, COLD_FLAG},
     {"label", 'l', LABEL},
     {"label-file", 0, COLD},
     {"stop-signal", 0, SHAPE},

@@ -33,3 +33,6 @@ int create_mount(const char *type, const char *data, const char *context, uint64
 
 /* "ro,nosuid,nodev,noexec" to MOUNT_ATTR_* bits; -EINVAL on an unknown word. */
 int parse_attributes(const char *words, uint64_t *ret_attributes);
+
+/* Removes all that is in an open directory, and closes it. 0 or -errno. */
+int remove_content(int fd);

@@ -122,6 +122,8 @@ static int remove_below(int parent_fd, const char *name, unsigned depth) {
   return unlinkat(parent_fd, name, AT_REMOVEDIR) < 0 && errno != ENOENT ? -errno : 0;
 }
 
+int remove_content(int fd) { return remove_entries(fd, 0); }
+
 int op_remove(struct stage_state *state, const struct op *op) {
   (void)state;
   return remove_below(AT_FDCWD, op->arg[0].text, 0);

@@ -75,7 +75,7 @@ export function registerControlCommands(program: Command): void {
     .action(async (names: string[], flags: UpdateFlags) => (await actions()).update(names, flags));
   program
     .command('cp')
-    .description('copy files between a container that runs and the host')
+    .description('copy files between a container and the host')
     .argument('<source>', 'CONTAINER:PATH, a path of the host, or - for a tar archive on standard input')
     .argument('<destination>', 'the same; - is standard output')
     .action(async (source: string, destination: string) => (await actions()).copy(source, destination));

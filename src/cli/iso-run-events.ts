@@ -7,7 +7,7 @@ import { hasErrno, IsoError } from '../lib/errors.js';
 import { formatValues, parseTemplate } from '../lib/format-template.js';
 import { escapeControl } from '../lib/text.js';
 import { parseLogTime } from '../run/log-time.js';
-import { type ContainerEvent, containerEvent, EVENT_FILTERS, eventLine, isWanted } from '../trail/container-event.js';
+import { type ContainerEvent, containerEvents, EVENT_FILTERS, eventLine, isWanted } from '../trail/container-event.js';
 import { decodeLine } from '../trail/decode-line.js';
 import { MAX_SPOOL_BYTES } from '../trail/read-trail.js';
 import { USER_SPOOL } from '../trail/record-event.js';
@@ -55,8 +55,8 @@ function readOn(file: string, offset: number): { lines: string[]; next: number }
 function eventsOf(lines: readonly string[], uid: number): { event: ContainerEvent; time: number }[] {
   return lines.flatMap((line) => {
     const decoded = decodeLine(line, uid);
-    const event = 'event' in decoded ? containerEvent(decoded.event) : undefined;
-    return event && 'event' in decoded ? [{ event, time: decoded.time }] : [];
+    if (!('event' in decoded)) return [];
+    return containerEvents(decoded.event).map((event) => ({ event, time: decoded.time }));
   });
 }
 

@@ -43,6 +43,14 @@ export async function compile(image: string, command: string[], flags: RunFlags,
   return { options, policy, prepared: prepareRun(options, policy) };
 }
 
+/** Once all else is known to be right. @throws IsoError permission.denied */
+async function replaceNamed({ identity }: PreparedRun, { name }: RunOptions): Promise<void> {
+  const { listContainers } = await import('../run/records.js');
+  const { removeContainer } = await import('../run/remove-container.js');
+  const named = listContainers(identity.home, identity.uid).filter(({ record }) => record.name === name);
+  for (const container of named) await removeContainer(identity, container, true);
+}
+
 /**
  * For a new container: where there is no room for it, or it is refused, the trail tells. What the host refused beside may be
  * granted to the next run, whose plan is not kept then.
@@ -57,6 +65,7 @@ export async function prepare(image: string, command: string[], flags: RunFlags,
     const { requestLinger } = await import('../run/linger.js');
     const refused = options.mode === 'detached' ? await requestLinger(prepared.identity, policy.linger) : undefined;
     const last = refused === undefined ? prepared : prepareRun(options, policy, refused);
+    if (options.replace) await replaceNamed(last, options);
     return { options, prepared: await makeVolumes(last), isKeepable: refused === undefined };
   });
 }

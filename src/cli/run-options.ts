@@ -14,6 +14,7 @@ function addContainerOptions(command: Command): Command {
   return command
     .option('--rm', 'remove the container when it ends')
     .option('--name <name>', 'name of the container', once)
+    .option('--replace', 'remove the container that has this name, if there is one')
     .option('-l, --label <name[=value]>', 'label of the container', collect)
     .option('--label-file <file>', 'labels, one a line', collect)
     .option('--stop-signal <signal>', 'signal that ends the container', once)

@@ -192,7 +192,11 @@ export function compileEnd(spec: ContainerSpec, books: Books, add: Add): void {
   const message: JsonTemplate = {
     text: ['container ', { value: 'name' }, ' ended with status ', { value: 'exit-code' }],
   };
-  const details = { exitCode: { number: 'exit-code' }, oomKilled: { number: 'oom-killed' } } as JsonTemplate;
+  const details = {
+    exitCode: { number: 'exit-code' },
+    oomKilled: { number: 'oom-killed' },
+    pidsRefused: { number: 'pids-refused' },
+  } as JsonTemplate;
   const ended = lifecycleEvent(books, { action: 'container.exit', outcome: { value: 'outcome' }, message, details });
   add('exited', 'audit trail', 'append-line', books.spool, 0o600, jsonComposition(ended));
   if (spec.controllers.length > 0) add('exited', 'cgroup', 'cgroup-remove', { argument: 'scope' });

@@ -1,6 +1,6 @@
 /**
- * `iso-run cp`: a tar stream between a program of ours in the container, where every path leads to the container's own files,
- * and tar(1) on the host. What comes out of a container may be anything, so it is unpacked confined, into a new directory,
+ * `iso-run cp`: a tar stream between a program of ours in the container (copy-program.ts), where every path leads to the
+ * container's own files, and tar(1) on the host. What comes out of a container may be anything, so it is unpacked confined, into a new directory,
  * and what was asked for is moved from there.
  */
 import { spawn } from 'node:child_process';
@@ -11,11 +11,9 @@ import type { OwnIdentity } from '../facts/own-identity.js';
 import { DEST, firstComplaints, runTool } from '../image/confined-tools.js';
 import { hasErrno, IsoError } from '../lib/errors.js';
 import { CLEAN_ENV } from '../sys/exec.js';
-import { installed } from '../sys/install.js';
-import type { ExecSpec } from './compile-exec.js';
 import { type ContainerPath, type CopyRequest, type HostPath, nameOf } from './copy-paths.js';
+import { runCopyProgram } from './copy-program.js';
 import { recordLifecycle } from './end-container.js';
-import { execSpec, joinContainer, prepareExec } from './exec-container.js';
 import type { LaunchStreams } from './launch-container.js';
 import type { Container } from './records.js';
 
@@ -36,12 +34,6 @@ function collectText(stream: Readable | null): () => string {
   return () => text.trim().split('\n')[0]?.slice(0, 1024) || 'it gave no reason';
 }
 
-/** Whom the payload runs as. */
-function ownerIn({ request }: ExecSpec): string[] {
-  const ids = request.plan.find(({ op }) => op[0] === 'ids')?.op.slice(1) ?? [0, 0];
-  return ids.map(String);
-}
-
 /** Runs iso-copy in the container. @throws IsoError with what it complains of */
 async function copyInside(
   identity: OwnIdentity,
@@ -59,9 +51,6 @@ async function copyInside(
       },
     );
   }
-  const options = { interactive: stdin, tty: false, env: [], workdir: '/', detach: false, direct: false };
-  const spec = { ...(await execSpec(identity, container, options)), program: installed('iso-copy') };
-  const root = { uid: 0, gid: 0, groups: [0], home: '/' };
   let complaint = () => '';
   const watched: LaunchStreams = {
     ...streams,
@@ -70,14 +59,7 @@ async function copyInside(
       streams.onSpawn?.(launcher);
     },
   };
-  // Files that come in are the payload's, as with Podman.
-  const owner = args[0] === 'unpack' ? ownerIn(spec) : [];
-  const command = ['iso-copy', ...args, ...owner];
-  const { code } = await joinContainer(prepareExec(identity, container, { ...spec, user: root }), {
-    command,
-    direct: false,
-    streams: watched,
-  });
+  const code = await runCopyProgram(identity, container, args, { stdin, streams: watched });
   if (code !== 0) throw failed(what, complaint() || `iso-copy ended with status ${code}`);
 }
 

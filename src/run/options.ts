@@ -21,7 +21,7 @@ import {
 } from './options/limits.js';
 import { type LogOptions, parseLog } from './options/log.js';
 import { type Mounts, parseMounts } from './options/mount.js';
-import { parseHostname, parseName, parsePath, parseWorkdir } from './options/names.js';
+import { parseHostname, parseName, parsePath, parseReplace, parseWorkdir } from './options/names.js';
 import { checkNetwork, checkPlatform, checkPull, checkUserns, parseReadOnlyTmpfs } from './options/offers.js';
 import { refuse } from './options/refuse.js';
 import { type HostAddress, parseHost, parseResolver, type Resolver } from './options/resolver.js';
@@ -91,6 +91,7 @@ export interface RunFlags extends ThrottleFlags {
   pidfile?: string;
   logDriver?: string;
   logOpt?: string[];
+  replace?: boolean;
 }
 
 /** What a command line depends on beside itself. */
@@ -163,6 +164,8 @@ export interface RunOptions extends Mounts {
   readOnlyTmpfs: boolean;
   /** detached: it lives without its caller; create: it is launched later. */
   mode: 'run' | 'detached' | 'create';
+  /** A container of this name gives way. */
+  replace: boolean;
   log: LogOptions;
   /** Absolute paths. */
   cidFile?: string;
@@ -253,6 +256,7 @@ export function parseRunOptions(image: string, command: string[], flags: RunFlag
     direct: flags.direct ?? false,
     quiet: flags.quiet ?? false,
     mode: flags.detach ? 'detached' : 'run',
+    replace: parseReplace(flags),
     log: parseLog(flags.logDriver, flags.logOpt ?? []),
     ...parseMounts(flags, caller),
     ...parsePayload(flags, caller),

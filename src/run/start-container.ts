@@ -19,7 +19,7 @@ import { recordFailure, textOf } from './run-container.js';
 import { readVolumeIds } from './volume-ids.js';
 
 /** Values of one launch alone. */
-const isOfLaunch = (name: string) =>
+export const isOfLaunch = (name: string) =>
   ['mode', 'name', 'attach', 'detach-keys', 'keep-signals', 'session', 'scope-parent'].includes(name) ||
   name.startsWith('volume-id.');
 

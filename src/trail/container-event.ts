@@ -13,21 +13,29 @@ export interface ContainerEvent {
   Attributes: Record<string, string | number | boolean>;
 }
 
-/** Undefined for an event of something else. */
-export function containerEvent({ time, action, outcome, container, details }: TrailEvent): ContainerEvent | undefined {
+/** What the end of a container tells of its limits, as events of their own: Docker's `oom`, and the same of tasks. */
+const REACHED = [
+  ['oomKilled', 'oom'],
+  ['pidsRefused', 'pids'],
+] as const;
+
+/** What one event of the trail is to the container; none for an event of something else. */
+export function containerEvents({ time, action, outcome, container, details = {} }: TrailEvent): ContainerEvent[] {
   const [, status] = /^container\.(.+)$/.exec(action) ?? [];
-  if (status === undefined || !container) return undefined;
+  if (status === undefined || !container) return [];
   const { id, name, image } = container;
-  return {
+  const event = (Status: string, Outcome: TrailEvent['outcome']): ContainerEvent => ({
     Time: time,
     Type: 'container',
-    Status: status,
+    Status,
     ID: id,
     Name: name,
     Image: image,
-    Outcome: outcome,
-    Attributes: details ?? {},
-  };
+    Outcome,
+    Attributes: details,
+  });
+  const reached = status === 'exit' ? REACHED.filter(([detail]) => details[detail]) : [];
+  return [...reached.map(([, limit]) => event(limit, 'failure')), event(status, outcome)];
 }
 
 /** `2026-01-31T08:00:00.000Z container start ID (image=…, name=…)`; not yet safe for a terminal. */

@@ -17,6 +17,12 @@ async function measureCpus({ guest }: Lab, container: Running): Promise<number> 
   return ((await usageOf(container)) - usage) / 1e6 / ((await now()) - since);
 }
 
+/** What happened last to a container, in the words of `iso-run events`. */
+async function lastEvents({ guest }: Lab): Promise<string[]> {
+  const { stdout } = await guest.shell("iso-run events --no-stream --format '{{.Status}}' | tail -n 2", asAlice);
+  return stdout.trim().split('\n');
+}
+
 export function limitValueTest(lab: Lab): void {
   it('limits are what the options say', async () => {
     const container = await startContainer(lab, '--memory 64m --cpus 0.5 --pids-limit 20 base sleep 600');
@@ -51,6 +57,7 @@ export function limitTests(lab: Lab): void {
     it('--memory: the kernel kills the container and nothing else, and its status says so', async () => {
       const ended = await lab.guest.shell('iso-run run --rm --memory 64m base tail /dev/zero', asAlice);
       expect(ended).toMatchObject({ status: 137, stdout: '' });
+      expect(await lastEvents(lab)).toEqual(['oom', 'exit']);
       const { reports, others } = await lab.complaints.afterLimit();
       expect(reports.join('\n')).toMatch(/Memory cgroup out of memory: Killed process \d+ \(tail\)/);
       expect(reports.join('\n')).not.toMatch(/Killed process \d+ \(iso-(session|monitor|keeper)\)/);
@@ -62,6 +69,7 @@ export function limitTests(lab: Lab): void {
       const ended = await lab.guest.shell(`iso-run run --rm --pids-limit 20 base sh -c '${fork}'`, asAlice);
       expect(ended.stderr).toContain("can't fork");
       expect(ended.stdout).toBe('');
+      expect(await lastEvents(lab)).toEqual(['pids', 'exit']);
       // A mere note of the kernel's, below what counts as a complaint.
       const kernel = await lab.guest.sh('journalctl -k -b --no-pager -o cat');
       expect(kernel).toMatch(

@@ -9,6 +9,11 @@ export function parseName(text: string): string {
   throw refuse(`--name ${text}`, 'a name has letters, digits, _ . and -, and begins with a letter or digit');
 }
 
+export function parseReplace({ replace, name }: { replace?: boolean; name?: string }): boolean {
+  if (replace && name === undefined) throw refuse('--replace', 'it takes the place of a name, and there is no --name');
+  return replace ?? false;
+}
+
 export function parseHostname(text: string): string {
   if (/^[a-zA-Z0-9]([a-zA-Z0-9.-]{0,62}[a-zA-Z0-9])?$/.test(text)) return text;
   throw refuse(`--hostname ${text}`, 'a host name has up to 64 letters, digits, dots and hyphens');

@@ -32,6 +32,7 @@ const WORDS: { [Name in OpName]?: (op: Extract<Op, readonly [Name, ...unknown[]]
   root: ([, path], show) => `open the root file system ${show(path)}`,
   mount: ([, type, target]) => `mount ${type} on ${target}`,
   bind: ([, source, target], show) => `bind ${show(source)} on ${target}`,
+  adopt: ([, source, target], show) => `fill the new volume ${show(source)} with what the image has in ${target}`,
   device: ([, source, target]) => `bind the device ${source} on ${target}`,
   mkdir: ([, path]) => `create the directory ${path} in the container`,
   touch: ([, path]) => `create the file ${path} in the container`,

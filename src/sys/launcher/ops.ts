@@ -57,6 +57,7 @@ type MadeValue =
   | 'started-at'
   | 'exit-code'
   | 'oom-killed'
+  | 'pids-refused'
   | 'outcome'
   | 'now'
   /** SELinux contexts of the payload, of its files, and of files that all containers of the user share. */
@@ -122,7 +123,7 @@ export interface OpArguments {
   touch: [path: string, mode: number];
   symlink: [target: string, path: string];
   bind: [source: Text, target: string, attributes: string, kind: 'directory' | 'file', identity: Text];
-  /** An empty directory of the host takes owner and mode of what it is to cover. */
+  /** An empty directory of the host takes owner, mode and content of what it is to cover. */
   adopt: [source: Text, target: string];
   device: [source: string, target: string, major: number, minor: number];
   mask: [path: string];

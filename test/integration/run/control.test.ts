@@ -198,6 +198,25 @@ describe('pause', () => {
   });
 });
 
+describe('--replace', () => {
+  it('takes the place of a container of that name, be it running or not, and of none', async () => {
+    const id = async () => (await run('inspect', '--format', '{{.Id}}', 'one')).stdout;
+    expect((await run('run', '-d', '--replace', '--name', 'one', 'base', 'sleep', '1000')).stderr).toBe('');
+    const first = await id();
+    expect((await run('run', '-d', '--name', 'one', 'base', 'true')).stderr).toContain('code: container.exists');
+    expect((await run('create', '--replace', '--name', 'one', 'base', 'true')).stderr).toBe('');
+    const second = await id();
+    expect((await run('run', '--replace', '--name', 'one', 'base', 'true')).stderr).toBe('');
+    expect(new Set([first, second, await id()]).size).toBe(3);
+    expect((await run('ps', '-a', '-q')).stdout.trim().split('\n')).toHaveLength(1);
+    // What is refused takes nothing away.
+    const third = await id();
+    expect((await run('run', '--replace', '--name', 'one', '-v', '/no/such:/x', 'base', 'true')).status).toBe(125);
+    expect((await run('run', '--replace', 'base', 'true')).stderr).toContain('code: usage.invalid');
+    expect(await id()).toBe(third);
+  });
+});
+
 describe('update', () => {
   it('is refused with the reason where a container has no cgroup of its own, be it running or not', async () => {
     await start('as-it-is', ['sleep', '1000']);

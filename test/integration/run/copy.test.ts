@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { until } from '../until.js';
 import { giveTo, makeRunUser, type RunUser } from './run-user.js';
 
@@ -94,6 +94,39 @@ describe('what is copied', () => {
       expect((await inside('cd /work/tree; cat file; wc -c < large; rm -rf /work/tree')).stdout).toBe('one\n100000\n');
     }
     expect(existsSync(tree)).toBe(true);
+  });
+});
+
+describe('a container that does not run', () => {
+  afterEach(async () => {
+    await run('rm', '-f', 'still');
+  });
+
+  it.each([
+    ['was created', ['create']],
+    ['has ended', ['run', '--init']],
+    ['has ended without a session', ['run', '--direct']],
+  ])('%s: its files come and go all the same, and it is as it was', async (_, words) => {
+    const options = ['--name', 'still', '-u', '1000:1001', '-t', '-v', `${place}:/bound`, '-v', 'still-data:/data'];
+    await run(...words, ...options, 'base', 'true');
+    const tree = makeTree();
+    const before = (await run('inspect', 'still')).stdout;
+    const events = async () =>
+      (await run('events', '--no-stream', '--filter', 'container=still')).stdout.split('\n').length;
+    const happened = await events();
+    expect(await run('cp', tree, 'still:/tmp')).toMatchObject({ status: 0, stdout: '', stderr: '' });
+    expect(await run('cp', `${tree}/file`, 'still:/data/new')).toMatchObject({ status: 0, stderr: '' });
+    expect(await run('cp', 'still:/tmp/tree', join(place, 'back'))).toMatchObject({ status: 0, stderr: '' });
+    expect(user.sh(`cd ${place}/back; ${LIST}`)).toBe(user.sh(`cd ${tree}; ${LIST}`));
+    expect(await events()).toBe(happened + 3);
+    expect((await run('inspect', 'still')).stdout).toBe(before);
+    expect((await run('start', 'still')).stderr).toBe('');
+    await run('wait', 'still');
+    const seen = ['run', '--rm', '-v', 'still-data:/d', 'base', 'sh', '-c', 'cat /d/new; stat -c %u:%g /d/new'];
+    expect((await run(...seen)).stdout).toBe('one\n1000:1001\n');
+    expect((await run('cp', 'still:/no/such/file', place)).stderr).toMatch(/code: tool\.failed/);
+    await run('rm', 'still');
+    await run('volume', 'rm', 'still-data');
   });
 });
 

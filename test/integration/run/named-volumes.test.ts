@@ -40,6 +40,29 @@ describe('a named volume', () => {
     expect(await sh(['-v', 'plain:/tmp:nocopy'], 'stat -c %a /tmp')).toBe('0: 755\n');
   });
 
+  it('begins with what the image has in its place, once', async () => {
+    const archive = join(user.scratch, 'filled.tar');
+    const [layer = ''] = user.stored('layers');
+    user.sh(`cd ${user.scratch} && cp -a ${user.store}/layers/${layer} tree && mkdir -p tree/data/sub && cd tree/data &&
+      ln -s sub/f link && chmod 2750 sub && mkfifo pipe && cp ../bin/busybox suid && chmod 4755 suid && cd .. &&
+      tar --owner=0 --group=0 -cf ${archive} . && echo own > data/sub/f && chmod 640 data/sub/f &&
+      tar --owner=7 --group=8 --mtime=@1000000000 -rf ${archive} ./data/sub/f`);
+    expect(await iso('image', 'import', archive, 'filled')).toMatch(/^0: filled/);
+    const look =
+      'cd /d && find . | sort && stat -c "%a %u:%g %Y" sub/f && stat -c %a sub suid && readlink link && cat sub/f';
+    const shown = '.\n./link\n./sub\n./sub/f\n./suid\n640 7:8 1000000000\n750\n755\nsub/f\nown\n';
+    const there = (volume: string) =>
+      iso('run', '--rm', '-v', volume, 'filled', 'sh', '-c', look.replace('/d', '/data'));
+    expect(await there('seeded:/data')).toBe(`0: ${shown}`);
+    expect(await sh(['-v', 'seeded:/d'], `${look}; rm sub/f`)).toBe(`0: ${shown}`);
+    expect(await iso('run', '--rm', '-v', 'seeded:/data', 'filled', 'ls', '/data/sub')).toBe('0: ');
+    expect(await iso('run', '--rm', '-v', 'bare:/data:nocopy', 'filled', 'ls', '/data')).toBe('0: ');
+    // Several that find it empty at the same time.
+    const many = Array.from({ length: 4 }, () => there('shared:/data'));
+    expect(await Promise.all(many)).toEqual(Array(4).fill(`0: ${shown}`));
+    await iso('image', 'rm', 'filled');
+  });
+
   it('is listed, described, and not removed while a container has it', async () => {
     expect(await iso('volume', 'create', '--label', 'a=1', 'one')).toBe('0: one\n');
     expect(await iso('volume', 'create', 'one')).toMatch(/^125: [\s\S]*code: volume\.exists/);
