@@ -67,6 +67,8 @@ static const struct option_row OPTIONS[] = {
     {"workdir", 'w', WORKDIR},
     {"user", 'u', SHAPE},
     {"group-add", 0, SHAPE},
+    {"tz", 0, COLD},
+    {"timezone", 0, COLD},
     {"ulimit", 0, SHAPE},
     /* Its confinement. */
     {"cap-add", 0, SHAPE},

@@ -42,6 +42,8 @@ function addPayloadOptions(command: Command): Command {
     .option('-w, --workdir <path>', 'working directory in the container', once)
     .option('-u, --user <user[:group]>', 'run as this user of the image', once)
     .option('--group-add <group>', 'add a group of the image', collect)
+    .option('--tz <zone>', 'time zone, for example Europe/Berlin, or local', once)
+    .option('--timezone <zone>', 'the same', once)
     .option('--ulimit <name=soft[:hard]>', 'resource limit', collect);
 }
 

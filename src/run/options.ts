@@ -29,11 +29,12 @@ import { parseSecret, type Secret } from './options/secrets.js';
 import { checkPrivileged, parseSecurity, type Security } from './options/security.js';
 import { parseStopSignal, parseStopTimeout } from './options/stopping.js';
 import { parseSysctls, type Sysctl } from './options/sysctls.js';
+import type { ZoneFlags } from './options/timezone.js';
 import { parseShmSize } from './options/tmpfs.js';
 import { parseUlimits, type Ulimit } from './options/ulimits.js';
 
 /** As commander hands them over. */
-export interface RunFlags extends ThrottleFlags {
+export interface RunFlags extends ThrottleFlags, ZoneFlags {
   rm?: boolean;
   interactive?: boolean;
   tty?: boolean;

@@ -1,6 +1,7 @@
 /** `--mount type=bind|volume|tmpfs,…`, and all mounts of a command line together. Pure. */
 import { parseDestination } from './destination.js';
 import { refuse } from './refuse.js';
+import { parseTimezone, type ZoneFlags } from './timezone.js';
 import { makeTmpfs, parseTmpfs, type Tmpfs } from './tmpfs.js';
 import { parseSource, parseVolume, type Volume } from './volumes.js';
 
@@ -101,8 +102,14 @@ export interface Mounts {
   tmpfs: Tmpfs[];
 }
 
+interface MountFlags extends ZoneFlags {
+  volume?: string[];
+  mount?: string[];
+  tmpfs?: string[];
+}
+
 /** Volumes of `-v` have the numbers before those of `--mount`. */
-export function parseMounts(flags: { volume?: string[]; mount?: string[]; tmpfs?: string[] }, caller: Caller): Mounts {
+export function parseMounts(flags: MountFlags, caller: Caller): Mounts {
   const volumes = (flags.volume ?? []).map((text, index) => parseVolume(text, caller, index));
   const tmpfs = (flags.tmpfs ?? []).map(parseTmpfs);
   for (const text of flags.mount ?? []) {
@@ -110,6 +117,7 @@ export function parseMounts(flags: { volume?: string[]; mount?: string[]; tmpfs?
     if ('source' in mount) volumes.push(mount);
     else tmpfs.push(mount);
   }
+  volumes.push(...parseTimezone(flags, volumes.length));
   const seen = new Set<string>();
   for (const { destination, origin } of [...volumes, ...tmpfs]) {
     if (seen.has(destination)) throw refuse(origin, `another volume has the destination ${destination}`);

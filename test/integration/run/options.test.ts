@@ -40,6 +40,12 @@ const sh = (...args: string[]) => runs(...args.slice(0, -1), 'base', 'sh', '-c',
 const fails = (...args: string[]) => user.run([front, 'run', '--rm', ...args, 'base', 'true']).stderr;
 
 describe('the payload', () => {
+  it('has the time zone that was asked for', () => {
+    const zone = (name: string) => user.iso('iso-run', ['run', '--rm', '--tz', name, 'base', 'date', '+%z']);
+    expect(zone('Etc/GMT+5')).toMatchObject({ stdout: '-0500\n', stderr: '' });
+    expect(zone('No/Such').stderr).toMatch(/zoneinfo\/No\/Such[\s\S]*--tz No\/Such[\s\S]*code: volume\.missing/);
+  });
+
   it('begins with the entry point that was asked for', () => {
     expect(runs('--entrypoint', 'echo', 'base', 'a b', 'c')).toEqual(both('a b c\n'));
     expect(runs('--entrypoint', '["echo","x y"]', 'base')).toEqual(both('x y\n'));
