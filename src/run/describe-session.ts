@@ -11,6 +11,12 @@ export interface SessionText {
   logout: string;
 }
 
+interface Login {
+  name: string;
+  /** The policy has `iso-run` ask for linger. */
+  onDemand: boolean;
+}
+
 export function hostState({ noSystemd, manager, unit }: SessionHost): HostState {
   if (manager) return unit === 'loaded' ? 'manager-with-units' : 'manager-without-units';
   return noSystemd === undefined ? 'systemd-without-manager' : 'no-systemd';
@@ -28,7 +34,7 @@ function launchText(state: HostState, { unit }: SessionHost): string {
   }
 }
 
-function logoutText(state: HostState, name: string, { lingering, killsProcesses }: SessionHost): string {
+function logoutText(state: HostState, { name, onDemand }: Login, { lingering, killsProcesses }: SessionHost): string {
   if (state === 'no-systemd') return 'containers go on: nothing here ends what a login leaves behind';
   if (state === 'systemd-without-manager') {
     if (killsProcesses) return 'containers end with the login that made the first launch (KillUserProcesses=yes)';
@@ -36,10 +42,11 @@ function logoutText(state: HostState, name: string, { lingering, killsProcesses 
     return `containers go on${doubt}`;
   }
   if (lingering) return 'containers go on: the user manager lingers';
-  return `containers end after the last logout, with the user manager; \`loginctl enable-linger ${name}\` lets them go on`;
+  const more = onDemand ? 'one that is detached asks for linger' : `\`loginctl enable-linger ${name}\` lets them go on`;
+  return `containers end after the last logout, with the user manager; ${more}`;
 }
 
-export function describeSession(name: string, host: SessionHost): SessionText {
+export function describeSession(login: Login, host: SessionHost): SessionText {
   const state = hostState(host);
-  return { state, launch: launchText(state, host), logout: logoutText(state, name, host) };
+  return { state, launch: launchText(state, host), logout: logoutText(state, login, host) };
 }

@@ -94,9 +94,9 @@ async function storeOf(identity: OwnIdentity, policy: Policy, host: RunHostFacts
   };
 }
 
-async function sessionOf({ name, uid, home }: OwnIdentity, { runtimeDir }: RunHostFacts) {
+async function sessionOf({ name, uid, home }: OwnIdentity, policy: Policy, { runtimeDir }: RunHostFacts) {
   const facts = await readSessionHost(name, uid);
-  const { state, ...texts } = describeSession(name, facts);
+  const { state, ...texts } = describeSession({ name, onDemand: policy.linger === 'on-demand' }, facts);
   const socket = join(sessionDirectory(home, runtimeDir), 'session');
   return {
     hostState: state,
@@ -123,7 +123,7 @@ function securityOf() {
 
 export async function describeSystem(identity: OwnIdentity, policy: Policy, version: string) {
   const host = readRunHost(identity.uid, availableParallelism());
-  const { hasSystemd, ...session } = await sessionOf(identity, host);
+  const { hasSystemd, ...session } = await sessionOf(identity, policy, host);
   return {
     host: {
       arch: host.arch,

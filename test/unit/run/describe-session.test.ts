@@ -22,15 +22,18 @@ describe('the state of a host', () => {
     [{}, 'systemd-without-manager', /process of the login/, /go on, unless logind/],
     [{ noSystemd }, 'no-systemd', /process of the login/, /go on: nothing here/],
   ])('%j is %s', (facts, state, launch, logout) => {
-    expect(describeSession('alice', host(facts))).toEqual({
+    expect(describeSession({ name: 'alice', onDemand: false }, host(facts))).toEqual({
       state,
       launch: expect.stringMatching(launch),
       logout: expect.stringMatching(logout),
     });
   });
 
-  it('names the user whose manager can linger', () => {
-    expect(describeSession('alice', host({ manager: true, unit: 'loaded' })).logout).toContain('enable-linger alice');
+  it('says who asks for linger', () => {
+    const logout = (onDemand: boolean) =>
+      describeSession({ name: 'alice', onDemand }, host({ manager: true, unit: 'loaded' })).logout;
+    expect(logout(false)).toContain('enable-linger alice');
+    expect(logout(true)).toContain('one that is detached asks for linger');
   });
 });
 
