@@ -7,7 +7,7 @@
 #include "launch.h"
 
 #define SESSION_MAGIC 0x1550e551u
-#define SESSION_VERSION 2u
+#define SESSION_VERSION 3u
 /* Request, status pipe, control socket, three streams, the connection of who is attached from the first on. */
 #define SESSION_MAX_FDS 7
 #define SESSION_SOCKET "session"
