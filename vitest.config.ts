@@ -33,6 +33,16 @@ export default defineConfig({
       {
         extends: true,
         test: {
+          name: 'programs',
+          include: ['test/programs/**/*.test.ts'],
+          globalSetup: ['test/integration/global-setup.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
           name: 'vm',
           include: ['test/vm/**/*.test.ts'],
           globalSetup: ['test/vm/global-setup.mjs'],

@@ -70,6 +70,8 @@ function compileSession(spec: ContainerSpec, add: Add): void {
   add('session', 'mount namespace', 'propagation', 'private');
   add('session', 'no network', 'namespace', 'network');
   add('session', 'no network', 'loopback');
+  // The network is the session's, so a capability of the container's root would not let it listen on port 80.
+  add('session', 'ports below 1024', 'sysctl', 'net/ipv4/ip_unprivileged_port_start', '0');
   compileSysctls(spec, 'network', 'session', add);
   compileStorage(spec, add);
   if (hasStorage) {
