@@ -167,6 +167,10 @@ void clients_write(struct clients *clients, int stream, const char *bytes, size_
   }
 }
 
+void clients_close(struct clients *clients) {
+  for (int i = 0; i < CLIENTS_MAX; i++) client_close(&clients->list[i]);
+}
+
 void clients_report(const struct clients *clients, int status) {
   for (int i = 0; i < CLIENTS_MAX; i++)
     if (clients->list[i].fd[ATTACH_REPORT] >= 0) report(&clients->list[i], STATUS_EXIT, 0, (uint32_t)status, 0);

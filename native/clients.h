@@ -32,5 +32,7 @@ struct attach_message client_read(struct client *client);
 /* Gives output of stream 1 or 2 to all. One that does not read is told so by its report and gets no more. */
 void clients_write(struct clients *clients, int stream, const char *bytes, size_t size);
 
+void clients_close(struct clients *clients);
+
 /* Tells all how the container ended. */
 void clients_report(const struct clients *clients, int status);

@@ -73,7 +73,8 @@ void container_main(struct launch *launch, struct sync_pipe *mapped) {
   if (mapped && sync_wait(mapped)) _exit(125);
   prctl(PR_SET_DUMPABLE, 0);
   close_fd(&launch->ready[0]);
-  if (mapped && send_pid(launch)) _exit(125);
+  /* Nobody asks for that of one that is restarted. */
+  if (mapped && launch->control_container >= 0 && send_pid(launch)) _exit(125);
   /* Returns only when an op failed, or the plan ends without an exec. */
   (void)run_stage(&state, STAGE_CONTAINER);
   if (write(launch->ready[1], "F", 1) < 0) _exit(125);

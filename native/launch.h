@@ -20,6 +20,7 @@
 
 #include "log.h"
 #include "plan.h"
+#include "restart.h"
 #include "status.h"
 #include "sync.h"
 
@@ -45,6 +46,7 @@ struct launch {
   int terminal_from;  /* socket pair by which a supervised container hands the master of its terminal over */
   int terminal_to;
   struct log log;
+  struct restart restart;
   int listen_fd;      /* where a supervised container is attached to */
   int client[2];      /* outer's connection when it is attached from the first on: its end and the monitor's (attach.h) */
   bool client_stdin;  /* it relays its standard input */
@@ -85,6 +87,9 @@ typedef int op_function(struct stage_state *state, const struct op *op);
 
 /* Runs the ops of a stage in order and reports the first that fails. 0 or -errno. */
 int run_stage(struct stage_state *state, enum stage stage);
+
+/* Runs the first op of a kind in the host stage once more; its report is its error alone. 0 or -errno. */
+int run_host_op(struct stage_state *state, enum op_kind kind);
 
 /* Of a static one, which is zero. */
 void stage_state_init(struct stage_state *state, struct launch *launch, enum role role);
@@ -127,7 +132,7 @@ int send_pid(struct launch *launch);
 /* Relays streams and signals until the monitor has ended; its exit status. */
 int relay_run(struct launch *launch);
 
-op_function op_hold, op_keep_launch, op_supervise, op_claim, op_label_pair, op_make_directory, op_write_file, op_append_line, op_release, op_cgroup_make, op_cgroup_write, op_cgroup_remove, op_stdio, op_session, op_namespace, op_propagation,
+op_function op_hold, op_keep_launch, op_supervise, op_restart, op_claim, op_label_pair, op_make_directory, op_write_file, op_append_line, op_release, op_cgroup_make, op_cgroup_write, op_cgroup_remove, op_stdio, op_session, op_namespace, op_propagation,
     op_loopback, op_sysctl, op_overlay, op_fuse_overlayfs, op_root, op_tmpfs_root, op_mount, op_container, op_beside, op_join, op_program, op_unmount, op_remove,
     op_hostname, op_mkdir, op_touch, op_symlink, op_bind, op_adopt, op_device, op_mask, op_readonly, op_terminal, op_console, op_streams, op_pivot,
     op_rlimit, op_oom_score, op_cap_bound, op_groups, op_ids, op_caps, op_chdir, op_label, op_label_file, op_relabel, op_no_new_privs, op_seccomp, op_arg, op_args, op_env, op_exec;

@@ -67,10 +67,12 @@ int op_container(struct stage_state *state, const struct op *op) {
 
 /* Only the container may hold the payload's ends, or its streams would never end. */
 static void close_payload_ends(struct launch *launch) {
-  for (int stream = 0; stream < 3; stream++) close_fd(&launch->payload_end[stream]);
-  close_fd(&launch->terminal_to);
-  close_fd(&launch->control_container);
-  close_fd(&launch->ready[1]);
+  int *const ends[] = {&launch->payload_end[0], &launch->payload_end[1], &launch->payload_end[2],
+                       &launch->terminal_to, &launch->control_container, &launch->ready[1]};
+  for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+    close_fd(ends[i]);
+    *ends[i] = -1;
+  }
 }
 
 /* True once the payload is executed: its side of the pipe ended after `R` and without the `F` of a failed exec. */
@@ -100,6 +102,7 @@ static void record_start(struct stage_state *state) {
   if (read_start_time(state->container_seen, start_time)) return;
   if (values_set_number(values, "pid", (unsigned long long)state->container_seen)) return;
   if (values_set(values, "start-time", start_time)) return;
+  if (values_set_number(values, "restarts", state->launch->restart.count)) return;
   (void)run_stage(state, STAGE_STARTED);
   const char *now = values_get(values, "now");
   if (now) (void)values_set(values, "started-at", now);
@@ -116,15 +119,22 @@ static void let_go(struct launch *launch) {
 
 /* Which of its limits it ran into, by the kernel's word. */
 static int record_reached(struct values *values) {
+  /* A payload that was started again is in the cgroup of the one before. */
+  static unsigned long killed_before, refused_before;
   const char *cgroup = values_get(values, "cgroup");
-  const bool oom_killed = cgroup_count(cgroup, "memory.events", "oom_kill") > 0;
-  int error = values_set(values, "oom-killed", oom_killed ? "true" : "false");
-  return error ? error : values_set_number(values, "pids-refused", cgroup_count(cgroup, "pids.events", "max"));
+  const unsigned long killed = cgroup_count(cgroup, "memory.events", "oom_kill");
+  const unsigned long refused = cgroup_count(cgroup, "pids.events", "max");
+  int error = values_set(values, "oom-killed", killed > killed_before ? "true" : "false");
+  if (!error) error = values_set_number(values, "pids-refused", refused - refused_before);
+  killed_before = killed;
+  refused_before = refused;
+  return error;
 }
 
 /* From the container's start to its end; exit status. */
 static int watch_container(struct stage_state *state) {
   struct values *values = &state->launch->plan.values;
+  state->launch->restart.due = false;
   if (!wait_until_ready(state->launch)) {
     kill(state->container_pid, SIGKILL);
     int status = wait_for_container(state->container_pid);
@@ -133,6 +143,7 @@ static int watch_container(struct stage_state *state) {
     run_failed_stages(state);
     return 125;
   }
+  restart_begun(state->launch);
   record_start(state);
   let_go(state->launch);
   int status = is_supervised(state->launch) ? supervise(state->launch, state->container_pid)
@@ -140,6 +151,7 @@ static int watch_container(struct stage_state *state) {
   int code = exit_code(status);
   status_write(STATUS_EXIT, ROLE_SESSION, 0, (uint32_t)status, 0);
   (void)run_stage(state, STAGE_CLEANUP);
+  restart_decide(state->launch, code);
   if (!record_reached(values) && !values_set_number(values, "exit-code", (unsigned)code) &&
       !values_set(values, "outcome", code == 0 ? "success" : "failure"))
     (void)run_stage(state, STAGE_EXITED);
@@ -162,6 +174,45 @@ static void leave_caller(void) {
     if (dup2(null_fd, fd) < 0) close(fd);
   close(STATUS_FD);
   if (chdir("/") < 0) _exit(125);
+}
+
+/* Everything that the first payload had and the next one gets anew; network, cgroup and books are the container's. */
+static int start_again(struct stage_state *state) {
+  struct launch *launch = state->launch;
+  supervise_leave(launch);
+  close_fd(&launch->ready[0]);
+  close_fd(&state->root_fd);
+  state->root_fd = -1;
+  state->container_pid = 0;
+  launch->mode = MODE_START;
+  launch->has_network = true;
+  int error = pipe2(launch->ready, O_CLOEXEC) < 0 ? -errno : run_host_op(state, OP_SUPERVISE);
+  if (!error) error = run_host_op(state, OP_STDIO);
+  prctl(PR_SET_DUMPABLE, 1);
+  if (!error) error = run_stage(state, STAGE_SESSION);
+  close_payload_ends(launch);
+  prctl(PR_SET_DUMPABLE, 0);
+  return error;
+}
+
+/* After a payload that another one is to follow; exit status of the last. */
+static int restart(struct stage_state *state, int code) {
+  struct launch *launch = state->launch;
+  /* Whoever was attached has seen the end of what he was attached to. */
+  status_to(-1);
+  close_fd(&launch->status[1]);
+  launch->status[1] = -1;
+  if (restart_wait(launch)) {
+    if (!start_again(state)) return watch_container(state);
+    if (state->container_pid > 0) {
+      kill(state->container_pid, SIGKILL);
+      (void)wait_for_container(state->container_pid);
+    }
+    (void)run_stage(state, STAGE_CLEANUP);
+  }
+  launch->restart.due = false;
+  (void)run_stage(state, STAGE_FAILED);
+  return code;
 }
 
 void monitor_main(struct launch *launch) {
@@ -194,6 +245,7 @@ void monitor_main(struct launch *launch) {
   prctl(PR_SET_DUMPABLE, 0);
   if (!error && state.container_pid > 0) {
     int code = watch_container(&state);
+    while (launch->restart.due) code = restart(&state, code);
     /* All is done: the caller need not wait for the kernel to take this process and its mounts apart. */
     close_fd(&launch->status[1]);
     _exit(code);

@@ -24,6 +24,7 @@ const struct op_row op_table[OP_COUNT] = {
     [OP_HOLD] = {"hold", HOST, "t"},
     [OP_KEEP_LAUNCH] = {"keep-launch", CREATE, "t"},
     [OP_SUPERVISE] = {"supervise", HOST, "ttnn"},
+    [OP_RESTART] = {"restart", HOST, "tn"},
     [OP_CLAIM] = {"claim", CREATE, "ttt"},
     [OP_LABEL_PAIR] = {"label-pair", CREATE | HOST, "ttttt"},
     [OP_MAKE_DIRECTORY] = {"make-directory", CREATE, "tn"},

@@ -45,6 +45,7 @@ static const struct option_row OPTIONS[] = {
     {"label", 'l', LABEL},
     {"label-file", 0, COLD},
     {"stop-signal", 0, SHAPE},
+    {"restart", 0, SHAPE},
     {"stop-timeout", 0, SHAPE},
     {"quiet", 'q', QUIET},
     {"storage-driver", 0, SHAPE},

@@ -8,6 +8,7 @@ static op_function *const op_functions[OP_COUNT] = {
     [OP_HOLD] = op_hold,
     [OP_KEEP_LAUNCH] = op_keep_launch,
     [OP_SUPERVISE] = op_supervise,
+    [OP_RESTART] = op_restart,
     [OP_CLAIM] = op_claim,
     [OP_LABEL_PAIR] = op_label_pair,
     [OP_MAKE_DIRECTORY] = op_make_directory,
@@ -112,6 +113,15 @@ int run_stage(struct stage_state *state, enum stage stage) {
     if (stage < STAGE_STARTED) return error;
   }
   return 0;
+}
+
+int run_host_op(struct stage_state *state, enum op_kind kind) {
+  const struct op *op = plan_find_host(&state->launch->plan, kind);
+  struct op resolved;
+  state->stage = STAGE_HOST;
+  if (!op) return 0;
+  int error = resolve(&state->launch->plan.values, op, &resolved);
+  return error ? error : op_functions[kind](state, &resolved);
 }
 
 void print_ops(void) {

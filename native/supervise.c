@@ -208,6 +208,9 @@ int supervise(struct launch *launch, pid_t container) {
   sigaddset(&child, SIGCHLD);
   signal(SIGPIPE, SIG_IGN);
   supervisor.container = container;
+  /* As the payload before this one left it, if there was one. */
+  supervisor.ended = supervisor.input_ends = false;
+  supervisor.size = supervisor.given = 0;
   supervisor.signal_fd = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
   take_streams(launch);
   const unsigned greeting = (launch->terminal ? ATTACH_HAS_TERMINAL : 0) | (launch->relay_stdin ? ATTACH_HAS_STDIN : 0);
@@ -219,4 +222,12 @@ int supervise(struct launch *launch, pid_t container) {
   clients_report(&supervisor.clients, supervisor.status);
   log_close(&launch->log);
   return supervisor.status;
+}
+
+void supervise_leave(struct launch *launch) {
+  clients_close(&supervisor.clients);
+  close_input();
+  close_fd(&supervisor.signal_fd);
+  close_fd(&launch->listen_fd);
+  launch->listen_fd = launch->client[1] = -1;
 }

@@ -7,3 +7,6 @@ int supervise_streams(struct launch *launch);
 
 /* From the payload's start to its end, when all that it wrote is in the log; its wait status. */
 int supervise(struct launch *launch, pid_t container);
+
+/* Lets go of those who are attached, and of the socket to attach to, before the next payload of the container. */
+void supervise_leave(struct launch *launch);

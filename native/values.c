@@ -8,7 +8,7 @@
 /* Made by ops and by the session's side of a launch. */
 static const char *const MADE[] = {
     "directory",     "upper",        "work",      "merged",     "hosts",       "hostname-file", "scope", "monitor",
-    "cgroup",        "payload",      "storage",   "pid",        "start-time",  "exit-code",     "oom-killed", "pids-refused", "now",   "outcome",
+    "cgroup",        "payload",      "storage",   "pid",        "start-time",  "exit-code",     "oom-killed", "pids-refused", "restarts", "now",   "outcome",
     "started-at",    "state-file",   "record-file", "resolver-file", "launch-file", "log-file",
     "process-label", "shared-label", "file-label", "label-index",
 };

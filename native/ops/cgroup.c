@@ -39,6 +39,8 @@ int op_cgroup_write(struct stage_state *state, const struct op *op) {
 
 /* cgroup-remove SCOPE: in a session. That of a direct launch is a scope of systemd's, which removes it. */
 int op_cgroup_remove(struct stage_state *state, const struct op *op) {
+  /* The next payload runs in it. */
+  if (state->launch->restart.due) return 0;
   const char *tree = values_get(&state->launch->plan.values, "session-cgroup");
   return tree && *tree ? cgroup_tree_remove(tree, op->arg[0].text) : 0;
 }

@@ -41,8 +41,8 @@ export async function stop(names: string[], flags: StopFlags): Promise<void> {
 
 export async function kill(names: string[], flags: KillFlags): Promise<void> {
   const signal = parseSignal(flags.signal);
-  const { selected } = choose(names, flags, isRunning);
-  await onEach(selected, (container) => killContainer(container, signal));
+  const { identity, selected } = choose(names, flags, isRunning);
+  await onEach(selected, (container) => killContainer(identity.store, container, signal));
 }
 
 export async function wait(names: string[], flags: WaitFlags): Promise<void> {

@@ -17,6 +17,7 @@ function addContainerOptions(command: Command): Command {
     .option('--replace', 'remove the container that has this name, if there is one')
     .option('-l, --label <name[=value]>', 'label of the container', collect)
     .option('--label-file <file>', 'labels, one a line', collect)
+    .option('--restart <policy>', 'no, on-failure[:NUMBER], always or unless-stopped', once)
     .option('--stop-signal <signal>', 'signal that ends the container', once)
     .option('--stop-timeout <seconds>', 'time to end after that signal', once)
     .option('-q, --quiet', 'say nothing of warnings')

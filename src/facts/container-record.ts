@@ -41,6 +41,8 @@ export interface ContainerRecord {
   /** How it is to be stopped, where the run said so: a name of signal(7), and seconds until it is killed. */
   stopSignal?: string;
   stopTimeout?: number;
+  /** What follows when its payload ends: always, unless-stopped, on-failure[:NUMBER]. */
+  restart?: string;
 }
 
 /** `state.json`: replaced at each change. */
@@ -54,6 +56,8 @@ export interface ContainerState {
   exitCode?: number;
   /** The kernel killed processes of it because its memory limit was reached. */
   oomKilled?: boolean;
+  /** How often its payload was started again since it was launched. */
+  restarts?: number;
 }
 
 /** True while the process that the state names still exists. `stat` is the text of /proc/PID/stat, undefined when gone. */

@@ -48,6 +48,7 @@ export const containerRecordSchema: JSONSchemaType<ContainerRecord> = {
     volumes: { type: 'array', maxItems: 2000, items: text(128), nullable: true },
     stopSignal: { type: 'string', pattern: '^SIG[A-Z0-9+]{2,12}$', nullable: true },
     stopTimeout: { type: 'integer', minimum: 0, maximum: 86400, nullable: true },
+    restart: { type: 'string', pattern: '^(always|unless-stopped|on-failure(:\\d{1,6})?)$', nullable: true },
   },
 };
 
@@ -63,5 +64,6 @@ export const containerStateSchema: JSONSchemaType<ContainerState> = {
     finishedAt: { ...time, nullable: true },
     exitCode: { type: 'integer', minimum: 0, maximum: 255, nullable: true },
     oomKilled: { type: 'boolean', nullable: true },
+    restarts: { type: 'integer', minimum: 0, nullable: true },
   },
 };

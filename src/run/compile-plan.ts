@@ -10,6 +10,7 @@ import {
   compileCreation,
   compileEnd,
   compileHold,
+  compileRestart,
   compileStart,
   compileSupervision,
 } from './compile-records.js';
@@ -35,6 +36,7 @@ function compileHost(spec: ContainerSpec, add: Add): void {
   compileRelabels(spec, add);
   compileCgroup(spec, add);
   compileSupervision(spec, add);
+  compileRestart(spec, add);
   const { terminal, stdin } = spec.process;
   const mode = terminal ? (stdin ? 'terminal' : 'terminal-null') : stdin ? 'pipe' : 'null';
   add('host', terminal ? '--tty' : 'standard streams', 'stdio', mode, fileLabel(spec));

@@ -2,6 +2,7 @@
 import type { Op, Stage } from '../sys/launcher/ops.js';
 import { type JsonTemplate, jsonComposition, textComposition } from './json-template.js';
 import { recordLimits } from './limits.js';
+import { restartText } from './options/restart.js';
 import type { LabelBase } from './selinux.js';
 import type { ContainerSpec } from './spec.js';
 
@@ -30,13 +31,14 @@ const namesOf = ({ store }: Books) => `${store}/names`;
 const pairsOf = ({ store }: Books) => `${store}/pairs`;
 
 /** What other commands need of the options of the run. */
-function recordOptions({ labels, stop, volumes }: ContainerSpec): { [key: string]: JsonTemplate } {
+function recordOptions({ labels, stop, volumes, restart }: ContainerSpec): { [key: string]: JsonTemplate } {
   const members = labels.map(({ name, index }) => [name, { value: `label.${index}` }] as const);
   const names = volumes.flatMap(({ named }) => named?.name ?? []);
   return {
     ...(names.length === 0 ? {} : { volumes: { list: names, given: false } }),
     ...(members.length === 0 ? {} : { labels: { members } }),
     ...(stop.signal === undefined ? {} : { stopSignal: stop.signal }),
+    ...(restart ? { restart: restartText(restart) } : {}),
     ...(stop.timeout === undefined ? {} : { stopTimeout: stop.timeout }),
   };
 }
@@ -118,6 +120,16 @@ export function compileSupervision({ log }: ContainerSpec, add: Add): void {
   add('host', '--log-driver', 'supervise', directory, log.driver === 'none' ? '' : LOG, log.maxSize, log.maxFiles);
 }
 
+/** Those that are unless-stopped are as those that are always: nothing starts a container when the host has started. */
+export function compileRestart({ restart }: ContainerSpec, add: Add): void {
+  if (!restart) return;
+  const policy = restart.policy === 'on-failure' ? restart.policy : 'always';
+  add('host', '--restart', 'restart', policy, restart.most);
+}
+
+/** How often its payload was started again. */
+const restartsOf = ({ restart }: ContainerSpec) => (restart ? { restarts: { number: 'restarts' } } : {});
+
 /** An event of this container's life, with the values of its launch. */
 export function lifecycleEvent(
   books: Pick<Books, 'uid' | 'image'>,
@@ -144,6 +156,7 @@ export function compileStart(spec: ContainerSpec, books: Books, add: Add): void 
     pid: { number: 'pid' },
     startTime: { value: 'start-time' },
     startedAt: { value: 'now' },
+    ...restartsOf(spec),
   };
   add('started', ORIGIN, 'write-file', STATE, 0o600, jsonComposition(state as JsonTemplate));
   if (spec.pidFile) {
@@ -185,6 +198,7 @@ export function compileEnd(spec: ContainerSpec, books: Books, add: Add): void {
     finishedAt: { value: 'now' },
     exitCode: { number: 'exit-code' },
     oomKilled: { number: 'oom-killed' },
+    ...restartsOf(spec),
   } as JsonTemplate;
   if (spec.remove) compileOwnVolumes(spec, 'exited', add);
   if (spec.remove) compileRemoval(books, 'exited', '--rm', add);

@@ -4,7 +4,8 @@ import { IsoError } from '../lib/errors.js';
 import { type RecordedProcess, type Signalled, signalProcess } from '../sys/launcher/signal.js';
 import { type NewEvent, recordEvent } from '../trail/record-event.js';
 import { waitForBooks } from './container-state.js';
-import type { Container } from './records.js';
+import { type Container, listContainers } from './records.js';
+import { forbidRestart, waitForRelease } from './restarts.js';
 import { parseSignal, type Signal } from './signals.js';
 
 const SIGKILL = parseSignal('KILL');
@@ -39,25 +40,43 @@ export function recordLifecycle(
   });
 }
 
+/** Whoever sends one of these wants no more of the container. */
+const ENDING = ['SIGKILL', 'SIGTERM'];
+
 /** @throws IsoError container.state, permission.denied */
-export async function killContainer(container: Container, signal: Signal): Promise<void> {
+export async function killContainer(store: string, container: Container, signal: Signal): Promise<void> {
+  if (ENDING.includes(signal.name) || signal.name === container.record.stopSignal)
+    forbidRestart(store, container.record);
   const done = await signalProcess(requireRunning(container, 'kill'), signal.number);
   if (done === 'gone') requireRunning({ ...container, running: false }, 'kill');
   recordLifecycle(container, 'container.kill', `was sent ${signal.name}`, { signal: signal.name });
 }
 
+const find = ({ home, uid }: OwnIdentity, id: string) =>
+  listContainers(home, uid).find(({ record }) => record.id === id);
+
+/** One that does not run may wait to be started again. */
+async function endWaiting({ store }: OwnIdentity, { record }: Container): Promise<void> {
+  forbidRestart(store, record);
+  await waitForRelease(store, record);
+}
+
 /** Ends a container, or finds it ended; afterwards its records say so. @throws IsoError permission.denied */
-async function end({ store }: OwnIdentity, container: Container, signal: Signal, timeMs: number): Promise<Signalled> {
+async function end(identity: OwnIdentity, container: Container, signal: Signal, timeMs: number): Promise<Signalled> {
+  const { record } = container;
+  forbidRestart(identity.store, record);
   const done = await signalProcess(requireRunning(container, 'stop'), signal.number, timeMs);
-  await waitForBooks(store, container.record.id);
-  return done;
+  await waitForBooks(identity.store, record.id);
+  // One whose payload was started again at the same moment runs, and then for the last time.
+  const again = record.restart === undefined ? undefined : find(identity, record.id);
+  return again?.running ? end(identity, again, signal, timeMs) : done;
 }
 
 const STOP_SECONDS = 10;
 
 /** As `podman stop`: the signal of the run, and SIGKILL after the time. One that has ended is as it should be. */
 export async function stopContainer(identity: OwnIdentity, container: Container, time?: number): Promise<void> {
-  if (!container.running) return;
+  if (!container.running) return endWaiting(identity, container);
   const { stopSignal = 'SIGTERM', stopTimeout = STOP_SECONDS } = container.record;
   const [signal, seconds] = [parseSignal(stopSignal), time ?? stopTimeout];
   const killed = (await end(identity, container, signal, seconds * 1000)) === 'killed';
@@ -69,7 +88,7 @@ const KILLED_MS = 10_000;
 
 /** Ends a container at once. A record that names somebody else's process is none of a container that runs. */
 export async function forceEnd(identity: OwnIdentity, container: Container): Promise<void> {
-  if (!container.running) return;
+  if (!container.running) return endWaiting(identity, container);
   try {
     await end(identity, container, SIGKILL, KILLED_MS);
   } catch (error) {

@@ -95,6 +95,11 @@ function deviceRates(plan: LaunchPlan) {
   return Object.fromEntries(DEVICE_RATES.map(([name, key]) => [name, ofKey(key)]));
 }
 
+function restartPolicyOf(restart = 'no') {
+  const [name = '', most = '0'] = restart.split(':');
+  return { Name: name, MaximumRetryCount: Number(most) };
+}
+
 function hostConfigOf({ record }: Container, read: Reader) {
   const { memory = 0, swap, memoryReservation = 0, cpus = 0, pids = 0, ...others } = record.limits;
   return {
@@ -109,6 +114,7 @@ function hostConfigOf({ record }: Container, read: Reader) {
     CpusetMems: others.cpusetMems ?? '',
     BlkioWeight: others.blkioWeight ?? 0,
     ...deviceRates(read.plan),
+    RestartPolicy: restartPolicyOf(record.restart),
     ReadonlyRootfs: record.readOnly,
     AutoRemove: read.ops('remove').length > 1,
     NetworkMode: 'none',
@@ -133,6 +139,7 @@ export function inspectContainer(container: Container, kept: LaunchedWith | unde
     Image: record.image,
     ImageName: record.image,
     Name: record.name,
+    RestartCount: container.state.restarts ?? 0,
     Driver: record.storageDriver,
     ProcessLabel: record.label ?? '',
     BoundingCaps: capabilityNames(BigInt(mask ?? 0)),

@@ -25,6 +25,7 @@ import { parseHostname, parseName, parsePath, parseReplace, parseWorkdir } from 
 import { checkNetwork, checkPlatform, checkPull, checkUserns, parseReadOnlyTmpfs } from './options/offers.js';
 import { refuse } from './options/refuse.js';
 import { type HostAddress, parseHost, parseResolver, type Resolver } from './options/resolver.js';
+import { parseRestart, type Restart } from './options/restart.js';
 import { parseSecret, type Secret } from './options/secrets.js';
 import { checkPrivileged, parseSecurity, type Security } from './options/security.js';
 import { parseStopSignal, parseStopTimeout } from './options/stopping.js';
@@ -93,6 +94,7 @@ export interface RunFlags extends ThrottleFlags, ZoneFlags {
   logDriver?: string;
   logOpt?: string[];
   replace?: boolean;
+  restart?: string;
 }
 
 /** What a command line depends on beside itself. */
@@ -165,6 +167,8 @@ export interface RunOptions extends Mounts {
   readOnlyTmpfs: boolean;
   /** detached: it lives without its caller; create: it is launched later. */
   mode: 'run' | 'detached' | 'create';
+  /** What follows when the payload ends; nothing without. */
+  restart?: Restart;
   /** A container of this name gives way. */
   replace: boolean;
   log: LogOptions;
@@ -258,6 +262,7 @@ export function parseRunOptions(image: string, command: string[], flags: RunFlag
     quiet: flags.quiet ?? false,
     mode: flags.detach ? 'detached' : 'run',
     replace: parseReplace(flags),
+    ...parseRestart(flags),
     log: parseLog(flags.logDriver, flags.logOpt ?? []),
     ...parseMounts(flags, caller),
     ...parsePayload(flags, caller),

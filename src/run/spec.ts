@@ -12,6 +12,7 @@ import { type DeviceRate, decideLimits, type Limits } from './limits.js';
 import type { Label } from './options/labels.js';
 import type { LogOptions } from './options/log.js';
 import type { HostAddress, Resolver } from './options/resolver.js';
+import type { Restart } from './options/restart.js';
 import type { Sysctl } from './options/sysctls.js';
 import type { Tmpfs } from './options/tmpfs.js';
 import type { Ulimit } from './options/ulimits.js';
@@ -65,6 +66,7 @@ export interface ContainerSpec {
   resolver?: Resolver;
   labels: LabelValue[];
   stop: { signal?: string; timeout?: number };
+  restart?: Restart;
   ids: IdMappings;
   /** Filters in the order in which they are loaded; none when the run is unconfined. */
   seccomp: FilterProgram[];
@@ -234,6 +236,7 @@ function asAsked({ stopSignal, stopTimeout, resolver, ...options }: RunOptions) 
       ...(stopTimeout === undefined ? {} : { timeout: stopTimeout }),
     },
     ...(resolver === undefined ? {} : { resolver }),
+    ...(options.restart === undefined ? {} : { restart: options.restart }),
   };
 }
 

@@ -15,6 +15,7 @@ import { lingerWarning, requestLinger } from './linger.js';
 import type { Attachment } from './options/attachment.js';
 import { type Place, placeOf } from './place.js';
 import type { Container } from './records.js';
+import { allowRestart, forbidRestart, waitForRelease } from './restarts.js';
 import { recordFailure, textOf } from './run-container.js';
 import { readVolumeIds } from './volume-ids.js';
 
@@ -59,6 +60,9 @@ export async function startContainer(
   attachment?: Attachment,
 ): Promise<number> {
   const { plan, values, request } = readKeptLaunch(identity, record);
+  forbidRestart(identity.store, record);
+  await waitForRelease(identity.store, record);
+  allowRestart(identity.store, record);
   const limited = plan.some(({ op }) => op[0] === 'cgroup-make');
   const place = placeOf(readRunHost(identity.uid, availableParallelism()), identity.home, limited);
   // It may have been renamed since.

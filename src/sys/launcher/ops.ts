@@ -58,6 +58,7 @@ type MadeValue =
   | 'exit-code'
   | 'oom-killed'
   | 'pids-refused'
+  | 'restarts'
   | 'outcome'
   | 'now'
   /** SELinux contexts of the payload, of its files, and of files that all containers of the user share. */
@@ -83,6 +84,8 @@ export interface OpArguments {
   'keep-launch': [path: Text];
   /** The log and the socket of a container that lives without its caller; without a path there is no log. */
   supervise: [directory: Text, log: Text, maxSize: number, maxFiles: number];
+  /** always | on-failure: another payload follows one that ended, or one that failed, `most` times (0 for no bound). */
+  restart: [policy: string, most: number];
   /** A name in a directory of links, for one container at a time. */
   claim: [directory: string, name: Text, id: Text];
   /** A free pair of categories, and the contexts with it. */
@@ -164,6 +167,7 @@ export const OPS: { [Name in OpName]: readonly [args: string, ...stages: Stage[]
   hold: ['t', 'host'],
   'keep-launch': ['t', 'create'],
   supervise: ['ttnn', 'host'],
+  restart: ['tn', 'host'],
   claim: ['ttt', 'create'],
   'label-pair': ['ttttt', 'create', 'host'],
   'make-directory': ['tn', 'create'],
