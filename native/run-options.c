@@ -87,6 +87,7 @@ static const struct option_row OPTIONS[] = {
     {"read-only-tmpfs", 0, SHAPE},
     /* Names and the network. */
     {"network", 0, SHAPE},
+    {"network-owner", 0, SHAPE},
     {"hostname", 0, HOSTNAME},
     {"add-host", 0, SHAPE},
     {"dns", 0, SHAPE},

@@ -14,11 +14,14 @@
 #include "../launch.h"
 #include "paths.h"
 
+/* The monitor was made ahead, in a network namespace of its session's: only what the session is to own is there then. */
+static bool is_made(const struct stage_state *state) { return state->launch->has_network && state->role != ROLE_CONTAINER; }
+
 int op_namespace(struct stage_state *state, const struct op *op) {
   const char *name = op->arg[0].text;
   int flag = strcmp(name, "network") == 0 ? CLONE_NEWNET : strcmp(name, "cgroup") == 0 ? CLONE_NEWCGROUP : 0;
   if (!flag) return -EINVAL;
-  if (flag == CLONE_NEWNET && state->launch->has_network) return 0;
+  if (flag == CLONE_NEWNET && is_made(state)) return 0;
   return unshare(flag) < 0 ? -errno : 0;
 }
 
@@ -31,7 +34,7 @@ int loopback_up(void) {
 
 int op_loopback(struct stage_state *state, const struct op *op) {
   (void)op;
-  return state->launch->has_network ? 0 : loopback_up();
+  return is_made(state) ? 0 : loopback_up();
 }
 
 int op_hostname(struct stage_state *state, const struct op *op) {

@@ -71,6 +71,7 @@ function addMountOptions(command: Command): Command {
 function addNetworkOptions(command: Command): Command {
   return command
     .option('--network <name>', 'none', once)
+    .option('--network-owner <owner>', 'session, or by policy container: whose the network namespace is', once)
     .option('--hostname <name>', 'host name in the container', once)
     .option('--add-host <name:address>', 'add a line to /etc/hosts', collect)
     .option('--dns <address>', 'name server in /etc/resolv.conf', collect)

@@ -51,6 +51,8 @@ export interface Policy {
     selinux: 'require' | 'report';
     /** What a system-call filter of the user's own may do: only take away, or stand alone; then also be none at all. */
     seccomp: 'tighten' | 'replace';
+    /** Whose a container's network namespace may be: `container` lets a run ask for its own root. */
+    network_owner: 'session' | 'container';
   };
 }
 
@@ -80,6 +82,7 @@ export const DEFAULT_POLICY: Policy = {
     storage_driver: 'auto',
     selinux: 'require',
     seccomp: 'tighten',
+    network_owner: 'session',
   },
 };
 
@@ -169,7 +172,7 @@ export const policySchema: JSONSchemaType<Policy> = {
     run: {
       type: 'object',
       additionalProperties: false,
-      required: ['memory', 'cpus', 'pids', 'missing', 'capabilities', 'storage_driver', 'selinux', 'seccomp'],
+      required: ['memory', 'cpus', 'pids', 'missing', 'capabilities', 'storage_driver', 'selinux', 'seccomp', 'network_owner'],
       properties: {
         memory: size,
         cpus,
@@ -184,6 +187,7 @@ export const policySchema: JSONSchemaType<Policy> = {
         storage_driver: { type: 'string', enum: ['auto', 'fuse-overlayfs', 'overlay'] },
         selinux: { type: 'string', enum: ['require', 'report'] },
         seccomp: { type: 'string', enum: ['tighten', 'replace'] },
+        network_owner: { type: 'string', enum: ['session', 'container'] },
       },
     },
   },

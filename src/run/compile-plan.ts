@@ -1,8 +1,9 @@
 /** A specification to the launch plan: the ops in the order in which the launcher carries them out. Pure. */
 import { childMapping, mapText } from '../lib/id-mapping.js';
-import type { LaunchPlan, PlannedOp, Stage } from '../sys/launcher/ops.js';
+import type { LaunchPlan, PlannedOp } from '../sys/launcher/ops.js';
 import { compileCgroup } from './compile/cgroup.js';
 import { compileFileSystems, compileVolumes, fileLabel, merged } from './compile/mounts.js';
+import { compileNetwork, compileSysctls, compileSysfs } from './compile/network.js';
 import { compileProcess } from './compile/payload.js';
 import {
   type Add,
@@ -15,7 +16,6 @@ import {
   compileSupervision,
 } from './compile-records.js';
 import { MASKED_PATHS, READONLY_PATHS } from './default-mounts.js';
-import type { Sysctl } from './options/sysctls.js';
 import type { ContainerSpec } from './spec.js';
 
 function compileRelabels({ volumes, labelled }: ContainerSpec, add: Add): void {
@@ -58,32 +58,24 @@ function compileStorage(spec: ContainerSpec, add: Add): void {
   }
 }
 
-/** Those of the network in the session, which owns it; the others by the container's root, in its own /proc. */
-function compileSysctls({ sysctls }: ContainerSpec, of: Sysctl['owner'], stage: Stage, add: Add): void {
-  for (const { path, value, owner } of sysctls) {
-    if (owner === of) add(stage, `--sysctl ${path.replaceAll('/', '.')}`, 'sysctl', path, value);
-  }
-}
-
 function compileSession(spec: ContainerSpec, add: Add): void {
   // Only a program that serves the files has use for it, and a move can wait for the whole machine (cgroup_attach_lock).
   const hasStorage = spec.controllers.length > 0 && spec.root.driver === 'fuse-overlayfs';
   if (hasStorage) add('session', 'cgroup', 'cgroup-write', { argument: 'storage' }, 'cgroup.procs', '0');
   add('session', 'mount namespace', 'propagation', 'private');
-  add('session', 'no network', 'namespace', 'network');
-  add('session', 'no network', 'loopback');
-  // The network is the session's, so a capability of the container's root would not let it listen on port 80.
-  add('session', 'ports below 1024', 'sysctl', 'net/ipv4/ip_unprivileged_port_start', '0');
-  compileSysctls(spec, 'network', 'session', add);
+  compileNetwork(spec, 'session', add);
+  if (spec.networkOwner === 'session') {
+    // A capability of the container's root counts for nothing there, and would not let it listen on port 80.
+    add('session', 'ports below 1024', 'sysctl', 'net/ipv4/ip_unprivileged_port_start', '0');
+    compileSysctls(spec, 'network', 'session', add);
+  }
   compileStorage(spec, add);
   if (hasStorage) {
     // Out again: when the container reaches its memory limit it dies as a whole, and the session must tell of it.
     add('session', 'cgroup', 'cgroup-write', { argument: 'monitor' }, 'cgroup.procs', '0');
   }
   add('session', 'image', 'root', merged);
-  add('session', '/sys', 'mkdir', '/sys', 0o555);
-  // Here, where the network namespace is owned by the session: a sysfs of the host would show the host's interfaces.
-  add('session', '/sys', 'mount', 'sysfs', '/sys', 'ro,nosuid,nodev,noexec', '', '');
+  compileSysfs(spec, 'session', add);
   const { uid, gid } = spec.ids;
   add('session', 'namespaces', 'container', mapText(childMapping(uid)), mapText(childMapping(gid)));
 }
@@ -113,6 +105,7 @@ export function compilePlan(spec: ContainerSpec, books: Books): LaunchPlan {
   add('container', 'namespaces', 'namespace', 'cgroup');
   add('container', '--hostname', 'hostname', { argument: 'hostname' });
   compileFileSystems(spec, add);
+  if (spec.networkOwner === 'container') compileSysctls(spec, 'network', 'container', add);
   compileSysctls(spec, 'ipc', 'container', add);
   compileVolumes(spec, add);
   compileProtection(spec, add);

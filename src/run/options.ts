@@ -21,6 +21,7 @@ import {
 } from './options/limits.js';
 import { type LogOptions, parseLog } from './options/log.js';
 import { type Mounts, parseMounts } from './options/mount.js';
+import { type NetworkOwner, parseNetworkOwner } from './options/network-owner.js';
 import { parseHostname, parseName, parsePath, parseReplace, parseWorkdir } from './options/names.js';
 import { checkNetwork, checkPlatform, checkPull, checkUserns, parseReadOnlyTmpfs } from './options/offers.js';
 import { refuse } from './options/refuse.js';
@@ -87,6 +88,7 @@ export interface RunFlags extends ThrottleFlags, ZoneFlags {
   privileged?: boolean;
   device?: string[];
   userns?: string;
+  networkOwner?: string;
   secret?: string[];
   detach?: boolean;
   cidfile?: string;
@@ -161,6 +163,7 @@ export interface RunOptions extends Mounts {
   groups: string[];
   sysctls: Sysctl[];
   security: Security;
+  networkOwner?: NetworkOwner;
   devices: Device[];
   secrets: Secret[];
   /** With `readOnly`: file systems in memory where programs expect to write. */
@@ -271,6 +274,7 @@ export function parseRunOptions(image: string, command: string[], flags: RunFlag
     ...(flags.user === undefined ? {} : { user: flags.user }),
     ...given('name', flags.name, parseName),
     ...given('hostname', flags.hostname, parseHostname),
+    ...given('networkOwner', flags.networkOwner, parseNetworkOwner),
     ...parseLimits(flags),
     ...given('cidFile', flags.cidfile, (text) => parsePath(text, caller)),
     ...given('pidFile', flags.pidfile, (text) => parsePath(text, caller)),

@@ -11,6 +11,7 @@ import type { PayloadUser } from './image-user.js';
 import { type DeviceRate, decideLimits, type Limits } from './limits.js';
 import type { Label } from './options/labels.js';
 import type { LogOptions } from './options/log.js';
+import { decideNetworkOwner, type NetworkOwner } from './options/network-owner.js';
 import type { HostAddress, Resolver } from './options/resolver.js';
 import type { Restart } from './options/restart.js';
 import type { Sysctl } from './options/sysctls.js';
@@ -62,6 +63,7 @@ export interface ContainerSpec {
   /** Bytes of /dev/shm; 0 for no bound. */
   shmSize: number;
   sysctls: Sysctl[];
+  networkOwner: NetworkOwner;
   hosts: HostAddress[];
   resolver?: Resolver;
   labels: LabelValue[];
@@ -247,7 +249,9 @@ export function compileSpec(options: RunOptions, policy: Policy, facts: SpecFact
   const { limits, warnings } = decideLimits(options, policy, { ...cgroup, cpus: host.cpus, rates: facts.rates });
   const driver = chooseDriver(options, policy, facts);
   const { labelled, warning } = decideLabelled(facts.selinux, driver, policy.run, options.security);
-  warnings.push(...[warning, facts.seccomp.warning, facts.lingerWarning].flatMap((one) => one ?? []));
+  const network = decideNetworkOwner(options.networkOwner, policy.run);
+  const more = [warning, facts.seccomp.warning, facts.lingerWarning, network.warning];
+  warnings.push(...more.flatMap((one) => one ?? []));
   if (driver === 'overlay' && !labelled && (options.storageDriver ?? policy.run.storage_driver) === 'auto') {
     warnings.push(`the kernel overlay driver is used: ${host.fuseOverlayfs}`);
   }
@@ -262,6 +266,7 @@ export function compileSpec(options: RunOptions, policy: Policy, facts: SpecFact
     },
     volumes: facts.volumes,
     devices: facts.devices,
+    networkOwner: network.owner,
     ids: facts.ids,
     seccomp: facts.seccomp.programs,
     limits,

@@ -4,6 +4,7 @@ import type { Add } from '../compile-records.js';
 import { DEVICE_LINKS, DEVICES } from '../default-mounts.js';
 import type { ContainerSpec } from '../spec.js';
 import type { BoundVolume } from '../volumes.js';
+import { compileNetwork, compileSysfs } from './network.js';
 
 export const merged = { argument: 'merged' } as const;
 
@@ -63,6 +64,8 @@ function compileWritable(spec: ContainerSpec, add: Add): void {
 export function compileFileSystems(spec: ContainerSpec, add: Add): void {
   add('container', 'mount namespace', 'propagation', 'private');
   add('container', 'image', 'root', merged);
+  compileNetwork(spec, 'container', add);
+  compileSysfs(spec, 'container', add);
   add('container', '/proc', 'mkdir', '/proc', 0o555);
   add('container', '/proc', 'mount', 'proc', '/proc', 'nosuid,nodev,noexec', '', '');
   // Here, before parts of /proc are covered; it stands until the payload is executed.

@@ -181,7 +181,7 @@ export const OPS: { [Name in OpName]: readonly [args: string, ...stages: Stage[]
   session: ['tttt', 'host'],
   namespace: ['t', 'session', 'container'],
   propagation: ['t', 'session', 'container'],
-  loopback: ['-', 'session'],
+  loopback: ['-', 'session', 'container'],
   sysctl: ['tt', 'session', 'container'],
   overlay: ['tttttt', 'session'],
   'fuse-overlayfs': ['tttttt', 'session'],
