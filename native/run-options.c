@@ -82,6 +82,7 @@ static const struct option_row OPTIONS[] = {
     {"volume", 'v', VOLUME},
     {"mount", 0, MOUNT},
     {"tmpfs", 0, SHAPE},
+    {"package-config", 0, SHAPE},
     {"shm-size", 0, SHAPE},
     {"read-only", 0, FLAG},
     {"read-only-tmpfs", 0, SHAPE},

@@ -63,6 +63,7 @@ function addMountOptions(command: Command): Command {
     .option('-v, --volume <source:destination[:ro]>', 'bind a directory or file of the host', collect)
     .option('--mount <type=...,...>', 'the same, or a tmpfs, in words', collect)
     .option('--tmpfs <path[:options]>', 'mount a file system in memory', collect)
+    .option('--package-config <name>', "apt or apk: bind the host's configuration of it, read-only", collect)
     .option('--shm-size <size>', 'size of /dev/shm', once)
     .option('--read-only', 'make the root file system read-only, with tmpfs on /tmp, /run and /var/tmp')
     .option('--read-only-tmpfs <boolean>', 'false: without that tmpfs', once);

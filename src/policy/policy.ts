@@ -172,7 +172,17 @@ export const policySchema: JSONSchemaType<Policy> = {
     run: {
       type: 'object',
       additionalProperties: false,
-      required: ['memory', 'cpus', 'pids', 'missing', 'capabilities', 'storage_driver', 'selinux', 'seccomp', 'network_owner'],
+      required: [
+        'memory',
+        'cpus',
+        'pids',
+        'missing',
+        'capabilities',
+        'storage_driver',
+        'selinux',
+        'seccomp',
+        'network_owner',
+      ],
       properties: {
         memory: size,
         cpus,

@@ -21,9 +21,10 @@ import {
 } from './options/limits.js';
 import { type LogOptions, parseLog } from './options/log.js';
 import { type Mounts, parseMounts } from './options/mount.js';
-import { type NetworkOwner, parseNetworkOwner } from './options/network-owner.js';
 import { parseHostname, parseName, parsePath, parseReplace, parseWorkdir } from './options/names.js';
+import { type NetworkOwner, parseNetworkOwner } from './options/network-owner.js';
 import { checkNetwork, checkPlatform, checkPull, checkUserns, parseReadOnlyTmpfs } from './options/offers.js';
+import { parsePackageConfig } from './options/package-config.js';
 import { refuse } from './options/refuse.js';
 import { type HostAddress, parseHost, parseResolver, type Resolver } from './options/resolver.js';
 import { parseRestart, type Restart } from './options/restart.js';
@@ -88,6 +89,7 @@ export interface RunFlags extends ThrottleFlags, ZoneFlags {
   privileged?: boolean;
   device?: string[];
   userns?: string;
+  packageConfig?: string[];
   networkOwner?: string;
   secret?: string[];
   detach?: boolean;
@@ -166,6 +168,8 @@ export interface RunOptions extends Mounts {
   networkOwner?: NetworkOwner;
   devices: Device[];
   secrets: Secret[];
+  /** Directories of the host that are bound read-only under the same name. */
+  packageConfig: string[];
   /** With `readOnly`: file systems in memory where programs expect to write. */
   readOnlyTmpfs: boolean;
   /** detached: it lives without its caller; create: it is launched later. */
@@ -215,6 +219,7 @@ function parsePayload(flags: RunFlags, { env, readText }: Caller) {
     sysctls: parseSysctls(flags.sysctl ?? []),
     devices: parseDevices(flags.device ?? []),
     secrets: (flags.secret ?? []).map(parseSecret),
+    packageConfig: parsePackageConfig(flags.packageConfig ?? []),
     hosts: (flags.addHost ?? []).map(parseHost),
     groups: flags.groupAdd ?? [],
     security: parseSecurity(flags.securityOpt ?? [], readText),

@@ -12,6 +12,7 @@ import { type DeviceRate, decideLimits, type Limits } from './limits.js';
 import type { Label } from './options/labels.js';
 import type { LogOptions } from './options/log.js';
 import { decideNetworkOwner, type NetworkOwner } from './options/network-owner.js';
+import { checkPackageConfig } from './options/package-config.js';
 import type { HostAddress, Resolver } from './options/resolver.js';
 import type { Restart } from './options/restart.js';
 import type { Sysctl } from './options/sysctls.js';
@@ -66,6 +67,8 @@ export interface ContainerSpec {
   networkOwner: NetworkOwner;
   hosts: HostAddress[];
   resolver?: Resolver;
+  /** Directories of the host that are bound read-only under the same name. */
+  packageConfig: string[];
   labels: LabelValue[];
   stop: { signal?: string; timeout?: number };
   restart?: Restart;
@@ -266,6 +269,7 @@ export function compileSpec(options: RunOptions, policy: Policy, facts: SpecFact
     },
     volumes: facts.volumes,
     devices: facts.devices,
+    packageConfig: checkPackageConfig(options.packageConfig, labelled),
     networkOwner: network.owner,
     ids: facts.ids,
     seccomp: facts.seccomp.programs,

@@ -53,6 +53,14 @@ function compileFiles({ resolver, process }: ContainerSpec, add: Add): void {
   }
 }
 
+/** Directories of the host's own /etc, which everybody may read. */
+function compilePackageConfig({ packageConfig }: ContainerSpec, add: Add): void {
+  for (const path of packageConfig) {
+    add('container', '--package-config', 'mkdir', path, 0o755);
+    add('container', '--package-config', 'bind', path, path, 'ro,nosuid,nodev,noexec', 'directory', '');
+  }
+}
+
 function compileWritable(spec: ContainerSpec, add: Add): void {
   for (const path of ['/tmp', '/run', '/var/tmp']) {
     const mode = path === '/run' ? 'mode=0755' : 'mode=1777';
@@ -79,6 +87,7 @@ export function compileFileSystems(spec: ContainerSpec, add: Add): void {
   }
   compileDev(spec, add);
   compileFiles(spec, add);
+  compilePackageConfig(spec, add);
   if (spec.root.readOnly && spec.root.tmpfs) compileWritable(spec, add);
 }
 
