@@ -16,9 +16,11 @@ let place: string;
 
 /** native/session-client.h: the words of a request without its descriptors. */
 function requestWords(streams: number): Buffer {
+  const header = readFileSync(join(NATIVE, 'session-client.h'), 'utf8');
+  const constant = (name: string) => Number(new RegExp(`#define ${name} (\\w+)u$`, 'm').exec(header)?.[1]);
   const words = Buffer.alloc(16 + 16 * 16);
-  words.writeUInt32LE(0x1550e551, 0);
-  words.writeUInt32LE(2, 4);
+  words.writeUInt32LE(constant('SESSION_MAGIC'), 0);
+  words.writeUInt32LE(constant('SESSION_VERSION'), 4);
   words.writeUInt32LE(streams, 8);
   return words;
 }
