@@ -1,4 +1,5 @@
 /** Commands on running containers that need a cgroup: limits that hold for those who join, pausing, figures. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { type Running, startContainer } from './running-container.js';
 import { itComplainsOfNothing, type Lab } from './use-guest.js';
@@ -16,8 +17,11 @@ export function controlTests(lab: Lab): void {
       const within = await run("exec joined sh -c 'cat /proc/self/cgroup; cat /proc/1/cgroup'");
       const [own, first] = within.stdout.trim().split('\n');
       expect([within.stderr, own]).toEqual(['', first]);
-      const joined = run('exec joined sleep 5');
-      for (let tries = 0; (await tasks(container)) < 2; tries += 1) expect(tries).toBeLessThan(50);
+      const joined = run('exec joined sleep 20');
+      for (let tries = 0; (await tasks(container)) < 2; tries += 1) {
+        expect(tries).toBeLessThan(60);
+        await sleep(500);
+      }
       expect((await joined).status).toBe(0);
       const fork = 'i=0; while [ $i -lt 40 ]; do sleep 30 & i=$((i+1)); done; echo not reached';
       const forked = await run(`exec joined sh -c '${fork}'`);
