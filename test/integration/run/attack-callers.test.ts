@@ -1,14 +1,13 @@
 /** Callers that ask the user's session for more than they have, for what it cannot see, or for its time. */
 import { execFileSync } from 'node:child_process';
-import { readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { childMapping, mapText, rootlessMapping } from '../../../src/lib/id-mapping.js';
 import { encodePlan, encodeRequest } from '../../../src/sys/launcher/encode.js';
 import type { Op, PlannedOp, Stage } from '../../../src/sys/launcher/ops.js';
 import { until } from '../until.js';
-import { makeRunUser, pidsOf, type RunUser } from './run-user.js';
+import { makeFront, makeRunUser, pidsOf, type RunUser } from './run-user.js';
 
 let user: RunUser;
 let front: string;
@@ -18,10 +17,7 @@ const sessionDirectory = () => join(user.home, '.local/share/containers/run');
 
 beforeAll(async () => {
   user = await makeRunUser();
-  front = join(user.scratch, 'dist', 'iso-run');
-  symlinkSync('iso-front', front);
-  // What changed a moment ago could change again unseen, so nothing is kept until the clock has gone on.
-  await sleep(2100);
+  front = await makeFront(user);
 });
 afterAll(() => user?.remove());
 // A session is there, and so is the plan, so that what is refused is refused by the session alone.

@@ -1,10 +1,9 @@
 /** Images and volumes that try to lead the launcher to files of the host. A canary says whether one of them got there. */
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Member, tar } from '../tar-writer.js';
-import { giveTo, makeRunUser, type RunUser } from './run-user.js';
+import { giveTo, makeFront, makeRunUser, type RunUser } from './run-user.js';
 
 let user: RunUser;
 let front: string;
@@ -22,10 +21,7 @@ beforeAll(async () => {
   giveTo(user, host);
   writeFileSync(join(host, 'canary'), CANARY);
   giveTo(user, join(host, 'canary'));
-  front = join(user.scratch, 'dist', 'iso-run');
-  symlinkSync('iso-front', front);
-  // What changed a moment ago could change again unseen, so nothing is kept until the clock has gone on.
-  await sleep(2100);
+  front = await makeFront(user);
 });
 afterAll(() => user?.remove());
 

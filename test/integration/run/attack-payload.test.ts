@@ -1,14 +1,13 @@
 /** A payload, or what its caller brings along, that tries to get at more than the container: descriptors, rights, neighbours. */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmodSync, chownSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { isStaticElf } from '../../../src/image/elf.js';
 import { installed } from '../../../src/sys/install.js';
-import { makeRunUser, type Report, type RunUser } from './run-user.js';
+import { makeFront, makeRunUser, type Report, type RunUser } from './run-user.js';
 
 let user: RunUser;
 let front: string;
@@ -17,10 +16,7 @@ const PROBE = ['base', '/probe/probe', 'report'];
 
 beforeAll(async () => {
   user = await makeRunUser();
-  front = join(user.scratch, 'dist', 'iso-run');
-  symlinkSync('iso-front', front);
-  // What changed a moment ago could change again unseen, so nothing is kept until the clock has gone on.
-  await sleep(2100);
+  front = await makeFront(user);
 });
 afterAll(() => user?.remove());
 

@@ -1,19 +1,16 @@
 /** Containers that live without the command that began them: `run --detach`. */
-import { existsSync, lstatSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs';
+import { existsSync, lstatSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { until } from '../until.js';
-import { makeRunUser, pidsOf, type RunUser, signalOne } from './run-user.js';
+import { makeFront, makeRunUser, pidsOf, type RunUser, signalOne } from './run-user.js';
 
 let user: RunUser;
 let front: string;
 beforeAll(async () => {
   user = await makeRunUser();
-  front = join(user.scratch, 'dist', 'iso-run');
-  symlinkSync('iso-front', front);
-  // What changed a moment ago could change again unseen, so no plan is kept until the clock has gone on.
-  await sleep(2100);
+  front = await makeFront(user);
 });
 afterAll(() => user?.remove());
 

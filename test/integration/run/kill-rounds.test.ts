@@ -1,12 +1,12 @@
 /** Whatever process of a launch is killed at whatever moment, nothing of it stays. KILL_ROUNDS=200 for more, KILL_SEED to repeat. */
 import type { ChildProcess } from 'node:child_process';
 import { randomInt } from 'node:crypto';
-import { readdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { until } from '../until.js';
-import { makeRunUser, pidsOf, type RunUser } from './run-user.js';
+import { makeFront, makeRunUser, pidsOf, type RunUser } from './run-user.js';
 
 const ROUNDS = Number(process.env.KILL_ROUNDS ?? 20);
 const SEED = Number(process.env.KILL_SEED ?? randomInt(2 ** 31));
@@ -32,9 +32,7 @@ let front: string;
 
 beforeAll(async () => {
   user = await makeRunUser();
-  front = join(user.scratch, 'dist', 'iso-run');
-  symlinkSync('iso-front', front);
-  await sleep(2100);
+  front = await makeFront(user);
 });
 afterAll(() => user?.remove());
 

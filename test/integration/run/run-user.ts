@@ -1,7 +1,8 @@
 /** A provisioned throw-away user with a base image and the probe, for tests that look at containers from inside. */
 import { type ChildProcess, execFileSync } from 'node:child_process';
-import { chownSync, cpSync } from 'node:fs';
+import { chownSync, cpSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { encodePlan, encodeRequest } from '../../../src/sys/launcher/encode.js';
 import type { LaunchPlan, RunValues } from '../../../src/sys/launcher/ops.js';
@@ -115,4 +116,15 @@ export function signalOne(user: ThrowawayUser, comm: string, signal: NodeJS.Sign
 /** Gives a file or directory to the user. */
 export function giveTo(user: ThrowawayUser, path: string): void {
   chownSync(path, user.uid, user.uid);
+}
+
+/**
+ * The native front as this user's `iso-run`; its path. What changed a moment ago could change again unseen, so no plan is kept
+ * until the clock has gone on.
+ */
+export async function makeFront(user: RunUser): Promise<string> {
+  const front = join(user.scratch, 'dist', 'iso-run');
+  symlinkSync('iso-front', front);
+  await sleep(2100);
+  return front;
 }

@@ -1,22 +1,17 @@
 /** The session's process that waits for the next launch. */
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { symlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { until } from '../until.js';
-import { makeRunUser, pidsOf, type RunUser, signalOne } from './run-user.js';
+import { makeFront, makeRunUser, pidsOf, type RunUser, signalOne } from './run-user.js';
 
 let user: RunUser;
 let front: string;
 
 beforeAll(async () => {
   user = await makeRunUser();
-  front = join(user.scratch, 'dist', 'iso-run');
-  symlinkSync('iso-front', front);
-  // What changed a moment ago could change again unseen, so nothing is kept until the clock has gone on.
-  await sleep(2100);
+  front = await makeFront(user);
 });
 afterAll(() => user?.remove());
 

@@ -19,7 +19,7 @@ import { createProgram } from '../../../src/cli/main.js';
 import { addRunOptions } from '../../../src/cli/run-options.js';
 import { installed } from '../../../src/sys/install.js';
 import { until } from '../until.js';
-import { makeRunUser, pidsOf, type RunUser, signalOne } from './run-user.js';
+import { makeFront, makeRunUser, pidsOf, type RunUser, signalOne } from './run-user.js';
 
 let user: RunUser;
 let front: string;
@@ -27,10 +27,7 @@ const plans = () => join(user.home, '.local/share/containers/run/plans');
 
 beforeAll(async () => {
   user = await makeRunUser();
-  front = join(user.scratch, 'dist', 'iso-run');
-  symlinkSync('iso-front', front);
-  // What changed a moment ago could change again unseen, so nothing is kept until the clock has gone on.
-  await sleep(2100);
+  front = await makeFront(user);
 });
 afterAll(() => user?.remove());
 
