@@ -36,10 +36,6 @@ export const EXPECTED = [
     reason: 'a test reboots the guest that it is logged in to',
   },
   {
-    pattern: /^systemd: iso-keeper\.service: (State 'final-sigterm' timed out\. Killing\.|Failed with result 'timeout')/,
-    reason: "the first process of a container, as a test's is, may not mind SIGTERM when its user's manager ends",
-  },
-  {
     pattern: /^systemd-journald: File \S+ corrupted or uncleanly shut down, renaming and replacing/,
     reason: 'a test cut the power',
   },

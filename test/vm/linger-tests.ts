@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { itComplainsOfNothing, type Lab } from './use-guest.js';
 
 const asAlice = { user: 'alice' };
-const START = 'iso-run run --detach --name apart base sleep 600';
+// It minds SIGTERM, by which systemd ends what a manager runs.
+const START = 'iso-run run --detach --name apart base sh -c "trap exit TERM; sleep 600 & wait"';
 
 /** systemd ends a user's manager ten seconds after the last login of one that does not linger. */
 const AWAIT_END = `for try in $(seq 20); do
